@@ -1,0 +1,1 @@
+"""Keepwell: customer performance management."""

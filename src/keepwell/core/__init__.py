@@ -1,0 +1,1 @@
+"""The ground: one small module per word, and nothing of ours imported."""

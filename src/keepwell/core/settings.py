@@ -1,0 +1,131 @@
+"""What a workspace is set to: ``keepwell.toml``, read and checked once."""
+
+import dataclasses
+import json
+import tomllib
+import zoneinfo
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from keepwell.core.errors import WrongUseError, did_you_mean
+from keepwell.core.money import check_currency
+
+FILE_NAME = "keepwell.toml"
+
+
+class Profile(StrEnum):
+    """The kind of business: what counts as an active customer, and which scorecard is shown first."""
+
+    RETAIL = "retail"
+    SAAS = "saas"
+    B2B = "b2b"
+    AIRLINE = "airline"
+
+
+class Locale(StrEnum):
+    """The language of labels and sentences."""
+
+    ENGLISH = "en"
+    CHINESE = "zh"
+
+
+class EngineName(StrEnum):
+    """Where the numbers are computed."""
+
+    DUCKDB = "duckdb"
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One field a line of ``keepwell.toml``; what is missing there has its default."""
+
+    profile: Profile = _setting(Profile.RETAIL, "kind of business: retail, saas, b2b or airline")
+    currency: str = _setting("CNY", "reporting currency, ISO 4217")
+    locale: Locale = _setting(Locale.ENGLISH, "language of labels: en or zh")
+    timezone: str = _setting("UTC", "reporting time zone, IANA name: decides on which day an instant falls")
+    week_start: str = _setting("monday", "first day of a week")
+    fiscal_start: int = _setting(1, "month in which the fiscal year starts, 1-12")
+    engine: EngineName = _setting(EngineName.DUCKDB, "compute engine")
+    store: str = _setting("sqlite:///keepwell.db", "address of the operational database")
+    lake: str = _setting("lake", "folder of the lake, from the workspace's folder")
+    threads: int = _setting(0, "threads of the engine; 0 takes all cores")
+    memory_limit: str = _setting("700MB", "memory the engine may use before it spills to disk")
+    fx_max_age_days: int = _setting(7, "how old an exchange rate may be on the day it is used")
+
+    def __post_init__(self) -> None:
+        check_currency(self.currency)
+        check_timezone(self.timezone)
+        if self.week_start not in WEEKDAYS:
+            raise WrongUseError(f"week_start is {self.week_start!r}.", did_you_mean(self.week_start, WEEKDAYS))
+        if not 1 <= self.fiscal_start <= 12:
+            raise WrongUseError(f"fiscal_start is {self.fiscal_start}.", "It is a month, 1 to 12.")
+
+    @property
+    def week_start_weekday(self) -> int:
+        """The first day of a week as an ISO weekday, 1 (Monday) to 7."""
+        return WEEKDAYS.index(self.week_start) + 1
+
+
+def check_timezone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        hint = did_you_mean(name, zoneinfo.available_timezones())
+        raise WrongUseError(f"There is no time zone named {name!r}.", hint if hint and "mean" in hint else "Give an IANA name, such as Asia/Shanghai or Europe/London.")
+
+
+def _typed(name: str, kind: type, value: Any, where: str) -> Any:
+    if issubclass(kind, StrEnum):
+        try:
+            return kind(value)
+        except ValueError:
+            raise WrongUseError(f"{where}: {name} is {value!r}.", did_you_mean(str(value), [str(m) for m in kind])) from None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise WrongUseError(f"{where}: {name} is {value!r}.", f"Expected {'a number' if kind is int else 'text in quotes'}.")
+    return value
+
+
+def from_values(values: dict[str, Any], where: str) -> Settings:
+    """Settings from plain values; a name that is unknown, or a value of the wrong kind, is an error that says ``where``."""
+    kinds = {f.name: f.type for f in fields(Settings)}
+    for name in values:
+        if name not in kinds:
+            raise WrongUseError(f"{where}: there is no setting named {name!r}.", did_you_mean(name, kinds))
+    typed = {n: _typed(n, k, values[n], where) for n, k in kinds.items() if n in values and isinstance(k, type)}
+    return Settings(**typed)
+
+
+def read(folder: Path) -> Settings:
+    """The settings of the workspace in ``folder``."""
+    path = folder / FILE_NAME
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WrongUseError(
+            f"{folder} is no Keepwell workspace: it has no {FILE_NAME}.",
+            "Make one with `keepwell init DIR`, or name one with -w DIR or $KEEPWELL_WORKSPACE.",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongUseError(f"{path} can't be read: {error}", "Mend the line that is named; values are TOML.") from error
+    return from_values(values, str(path))
+
+
+def to_toml(settings: Settings) -> str:
+    """The text of ``keepwell.toml``, each setting with a line that says what it does."""
+    lines = ["# The settings of this workspace. A change counts from the next command on.", ""]
+    for spec in fields(settings):
+        value = getattr(settings, spec.name)
+        lines += [f"# {spec.metadata['meaning']}", f"{spec.name} = {json.dumps(value, ensure_ascii=False)}", ""]
+    return "\n".join(lines)
+
+
+def changed(settings: Settings, **values: Any) -> Settings:
+    """A copy with other values."""
+    return dataclasses.replace(settings, **values)

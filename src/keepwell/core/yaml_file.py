@@ -1,0 +1,71 @@
+"""YAML files that people write: read safely, with the line of every value, so that an error can name it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from keepwell.core.errors import KeepwellError
+
+Address = tuple[str | int, ...]
+
+
+class YamlError(KeepwellError):
+    """A file that is wrong at a line."""
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """The values of a file, and the line (1 is the first) on which each stands, by its address in the values."""
+
+    path: Path
+    values: Any
+    lines: dict[Address, int] = field(default_factory=dict)
+
+    def error(self, address: Address, message: str, hint: str | None = None) -> YamlError:
+        """An error that names the file, the line and the field."""
+        line = next((self.lines[address[:n]] for n in range(len(address), -1, -1) if address[:n] in self.lines), 1)
+        where = ".".join(str(part) for part in address) or "the file"
+        return YamlError(f"{self.path.name}, line {line}: {where}: {message}", hint)
+
+
+class _OneNameOnceLoader(yaml.SafeLoader):
+    """A safe loader that refuses a name that stands twice, instead of dropping the first."""
+
+
+def read(path: Path) -> YamlFile:
+    """Read ``path``; what is no YAML, or names a field twice, is an error with its line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise YamlError(f"There is no file {path}.") from None
+    except UnicodeDecodeError:
+        raise YamlError(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
+    try:
+        node = yaml.compose(text, Loader=_OneNameOnceLoader)
+        values = yaml.load(text, Loader=_OneNameOnceLoader)  # noqa: S506 - the loader is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise YamlError(f"{path.name}, line {line}: {error.problem}", "Mend the line: names and values are separated by a colon and a space.") from error
+    except yaml.YAMLError as error:
+        raise YamlError(f"{path.name} is no YAML: {error}") from error
+    found = YamlFile(path, values, {})
+    if node is not None:
+        _note_lines(node, (), found)
+    return found
+
+
+def _note_lines(node: yaml.Node, address: Address, found: YamlFile) -> None:
+    found.lines.setdefault(address, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*address, key.value)
+            if inner in found.lines:
+                found.lines[inner] = key.start_mark.line + 1
+                raise found.error(inner, "stands twice", "Keep one of them.")
+            found.lines[inner] = key.start_mark.line + 1
+            _note_lines(value, inner, found)
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            _note_lines(value, (*address, place), found)
