@@ -1,0 +1,216 @@
+"""The embedded engine."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from keepwell.core.errors import KeepwellError
+from keepwell.core.progress import Progress, Silent
+from keepwell.engine.protocol import TableSnapshot
+from keepwell.engine.sql import Steps, SqlError, literal, names, quoted
+
+PROGRESS_SECONDS = 0.25
+BATCH_ROWS = 100_000
+
+
+class OutOfTimeError(KeepwellError):
+    """A query of a user's that ran longer than it may."""
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """One Parquet file that a query wrote."""
+
+    path: Path
+    rows: int
+    size: int
+    partition: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What an engine may use. ``spill_folder`` takes what does not fit into ``memory_limit``; 0 threads are all cores."""
+
+    spill_folder: Path
+    memory_limit: str = "700MB"
+    threads: int = 0
+
+
+class DuckDBEngine:
+    """DuckDB in this process, with a memory limit, a folder to spill to, and UTC as its clock.
+
+    A *locked* engine reads and writes below one folder only, and can't be reconfigured: what runs in it may come from users.
+    """
+
+    name = "duckdb"
+
+    def __init__(self, resources: Resources, *, locked_to: Path | None = None, progress: Progress | None = None) -> None:
+        config: dict[str, Any] = {
+            "memory_limit": resources.memory_limit,
+            "temp_directory": str(resources.spill_folder),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+        }
+        if resources.threads:
+            config["threads"] = resources.threads
+        self._connection = duckdb.connect(config=config)
+        self._progress: Progress = progress or Silent()
+        self.execute("set TimeZone = 'UTC'")
+        self.execute("set preserve_insertion_order = true")
+        if locked_to is not None:
+            self.execute(f"set allowed_directories = [{literal(str(locked_to))}]")
+            self.execute("set enable_external_access = false")
+            self.execute("set lock_configuration = true")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def register(self, table: TableSnapshot) -> None:
+        self.execute(f"create or replace temp view {quoted(table.name)} as {snapshot_sql(table)}")
+
+    def define(self, name: str, query: Steps) -> None:
+        self.execute(f"create or replace temp view {quoted(name)} as {query.render()}")
+
+    def execute(self, sql: str) -> None:
+        """Run a statement whose answer nobody needs."""
+        self._run(Steps().then("statement", sql), self._connection.execute)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The answer of one statement as plain rows."""
+        return self._run(Steps().then("statement", sql), self._fetch)
+
+    def value(self, sql: str) -> Any:
+        """The first value of the first row."""
+        return self.rows(sql)[0][0]
+
+    def columns(self, sql: str) -> list[tuple[str, str]]:
+        """Names and types of a query's columns; the query is not run."""
+        return [(row[0], row[1]) for row in self.rows(f"describe {sql}")]
+
+    def arrow(self, query: Steps) -> pa.Table:
+        table: pa.Table = self._run(query, lambda text: self._connection.sql(text).to_arrow_table())
+        return table
+
+    def map_batches(self, query: Steps, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        def mapped(text: str) -> pa.Table:
+            reader = self._connection.sql(text).to_arrow_reader(BATCH_ROWS)
+            return pa.Table.from_batches((function(batch) for batch in reader), schema)
+
+        table: pa.Table = self._run(query, mapped)
+        return table
+
+    def write_parquet(self, sql: str, target: Path, *, partition_by: str | None = None, name: str = "part") -> list[WrittenFile]:
+        """Write a query's answer as Parquet: one file ``target``, or files below it, one a value of ``partition_by``.
+
+        Files of the same ``name`` are replaced, all others are left.
+        """
+        options = "format parquet, return_stats"
+        if partition_by:
+            target.mkdir(parents=True, exist_ok=True)
+            options += f", partition_by ({quoted(partition_by)}), overwrite_or_ignore, filename_pattern {literal(name + '-{i}')}"
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        copy = f"copy ({sql}) to {literal(str(target))} ({options})"
+        written = self._run(Steps().then("write", copy), self._fetch)
+        return [WrittenFile(Path(row[0]), row[1], row[2], dict(row[5] or {})) for row in written if row[1]]
+
+    def write_csv(self, sql: str, target: Path) -> int:
+        """Write a query's answer as UTF-8 CSV with a header; returns the number of rows."""
+        return int(self.value(f"copy ({sql}) to {literal(str(target))} (format csv, header)"))
+
+    @contextmanager
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Interrupt what runs in the block when it takes longer."""
+        expired = threading.Event()
+
+        def stop() -> None:
+            expired.set()
+            self._connection.interrupt()
+
+        timer = threading.Timer(seconds, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except SqlError as error:
+            if expired.is_set():
+                raise OutOfTimeError(
+                    f"The query ran longer than {seconds:g} seconds and was stopped.",
+                    "Make it simpler, or give it a smaller file.",
+                ) from error
+            raise
+        finally:
+            timer.cancel()
+
+    def _fetch(self, text: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(text).fetchall()
+
+    def _run(self, query: Steps, take: Callable[[str], Any]) -> Any:
+        try:
+            with self._watched():
+                return take(query.render())
+        except duckdb.Error as error:
+            raise self._blame(query, error) from error
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Tell the progress, four times a second, how far the running query is."""
+        if isinstance(self._progress, Silent):
+            yield
+            return
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(PROGRESS_SECONDS):
+                share = self._connection.query_progress()
+                if share > 0:
+                    self._progress.advance(share / 100)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+    def _blame(self, query: Steps, error: duckdb.Error) -> SqlError:
+        """The error with the first step that fails by itself: when it is bound, else when it is run."""
+        reason = str(error).split("\n\nLINE")[0].strip()
+        if len(query.steps) > 1 and not isinstance(error, duckdb.InterruptException):
+            for probe in ("select * from ({}) limit 0", "select bit_xor(hash(s)) from ({}) s"):
+                for step, prefix in query.prefixes():
+                    try:
+                        self._connection.execute(probe.format(prefix.render())).fetchall()
+                    except duckdb.Error:
+                        return SqlError(reason, step.name, step.sql)
+        last = query.steps[-1]
+        return SqlError(reason, last.name, last.sql)
+
+
+def snapshot_sql(table: TableSnapshot) -> str:
+    """A select of exactly the table's columns over its files.
+
+    The typed empty set gives a column that older files lack its type, and an empty table its columns.
+    """
+    typed = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in table.columns)
+    empty = f"select {typed} where false"
+    if not table.files:
+        return empty
+    files = "[" + ", ".join(literal(f) for f in table.files) + "]"
+    hive = ", hive_partitioning = true, hive_types = {'month': 'VARCHAR'}" if table.partitioned else ", hive_partitioning = false"
+    everything = f"select * from read_parquet({files}, union_by_name = true{hive}) union all by name {empty}"
+    return f"select {names([c for c, _ in table.columns])} from ({everything})"

@@ -1,0 +1,44 @@
+"""What every engine can do. Small on purpose: a snapshot in, SQL in, Arrow out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from keepwell.engine.sql import Steps
+
+
+@dataclass(frozen=True)
+class TableSnapshot:
+    """One table as it was at one moment: the files that hold its rows, and the columns it promises.
+
+    ``columns`` are (name, SQL type) pairs. A file that lacks a column gives NULLs for it; no files at all give an empty
+    table of the right types. ``partitioned`` tells that a ``month`` stands in the files' folder names.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    partitioned: bool = False
+
+
+class Engine(Protocol):
+    """Runs SQL in DuckDB's dialect over registered snapshots."""
+
+    name: str
+
+    def register(self, table: TableSnapshot) -> None:
+        """Make ``table`` readable by its name."""
+
+    def define(self, name: str, query: Steps) -> None:
+        """Make the answer of ``query`` readable by ``name``; it is computed when read."""
+
+    def arrow(self, query: Steps) -> pa.Table:
+        """The whole answer; a failing query raises :class:`~keepwell.engine.sql.SqlError` with the step to blame."""
+
+    def map_batches(self, query: Steps, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        """The answer with ``function`` applied to each of its batches; ``schema`` is what the function returns."""
+
+    def close(self) -> None:
+        """Give back memory and temporary files."""
