@@ -1,0 +1,1 @@
+"""Facts and results: entities as data, Delta tables, landing, undo, history, erasure, runs."""

@@ -1,0 +1,122 @@
+"""Several tables change together or not at all, whatever moment the process dies at.
+
+A change first writes its Parquet files, which nobody reads yet, then this journal, then one Delta transaction a table, then
+the head. Before the journal stands, a dead change is swept away; once it stands, whoever comes next rolls it forward. Each
+transaction carries the change's id, so that rolling forward twice commits once.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from keepwell.core.files import read_json_or_none, write_json_atomically
+from keepwell.lake import delta, head, locks, records
+from keepwell.lake.delta import DataFile
+from keepwell.lake.head import Head
+from keepwell.lake.records import ChangeRecord
+from keepwell.lake.table import table
+
+PENDING = "pending.json"
+STAGING = "staging"
+ALIVE = ".alive.lock"
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """The files that a change adds to and removes from one table."""
+
+    table: str
+    add: tuple[DataFile, ...]
+    remove: tuple[DataFile, ...]
+    data_change: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "table": self.table,
+            "add": [f.to_json() for f in self.add],
+            "remove": [f.to_json() for f in self.remove],
+            "data_change": self.data_change,
+        }
+
+
+def _table_change(found: dict[str, Any]) -> TableChange:
+    return TableChange(
+        found["table"],
+        tuple(DataFile(**f) for f in found["add"]),
+        tuple(DataFile(**f) for f in found["remove"]),
+        found["data_change"],
+    )
+
+
+def commit(lake: Path, record: ChangeRecord, changes: Sequence[TableChange], *, also_undone: str | None = None) -> ChangeRecord:
+    """Make ``changes`` count, all of them. The caller is the lake's writer and has written the files.
+
+    ``also_undone`` names the import whose record must say that this change undid it.
+    """
+    for change in changes:
+        delta.open_for_writing(lake / change.table, table(change.table))
+    write_json_atomically(
+        lake / PENDING,
+        {"record": record.to_json(), "changes": [c.to_json() for c in changes], "also_undone": also_undone},
+    )
+    return _roll_forward(lake)
+
+
+def recover(lake: Path) -> None:
+    """Finish what a dead process had begun to commit, and sweep away what it had not. The caller is the lake's writer."""
+    if (lake / PENDING).exists():
+        _roll_forward(lake)
+    for folder in sorted((lake / STAGING).glob("*")):
+        with locks.held_or_none(folder / ALIVE) as lock:
+            if lock is not None:
+                sweep(lake, folder.name)
+
+
+def recover_if_idle(lake: Path) -> None:
+    """:func:`recover` unless a living writer is at work: it will see to its own journal."""
+    if not ((lake / PENDING).exists() or any((lake / STAGING).glob("*"))):
+        return
+    with locks.held_or_none(lake / locks.WRITER) as lock:
+        if lock is not None:
+            recover(lake)
+
+
+def sweep(lake: Path, import_id: str) -> None:
+    """Remove every trace of a change that was never committed."""
+    if not (records.folder_of(lake, import_id) / records.RECORD).exists():
+        shutil.rmtree(records.folder_of(lake, import_id), ignore_errors=True)
+        for path in lake.glob(f"*/**/{import_id}-*.parquet"):
+            path.unlink(missing_ok=True)
+    shutil.rmtree(lake / STAGING / import_id, ignore_errors=True)
+
+
+def _roll_forward(lake: Path) -> ChangeRecord:
+    pending = read_json_or_none(lake / PENDING)
+    record = ChangeRecord.from_json(pending["record"])
+    before = head.read(lake)
+    after = dict(before.tables)
+    if before.change != record.import_id:
+        for change in map(_table_change, pending["changes"]):
+            after[change.table] = _commit_once(lake, record.import_id, change)
+        record = replace(record, versions_before=before.tables, versions_after=after)
+        records.write(lake, record)
+        head.write(lake, Head(before.number + 1, record.import_id, after))
+    if pending["also_undone"]:
+        undone = records.read(lake, pending["also_undone"])
+        records.write(lake, replace(undone, undone_by=record.import_id))
+        if undone.undoes:
+            # undoing an undo makes the first import count again
+            records.write(lake, replace(records.read(lake, undone.undoes), undone_by=None))
+    (lake / PENDING).unlink()
+    return records.read(lake, record.import_id)
+
+
+def _commit_once(lake: Path, import_id: str, change: TableChange) -> int:
+    definition = table(change.table)
+    found = delta.open_for_writing(lake / change.table, definition)
+    done = delta.committed_version_or_none(found, import_id)
+    if done is not None:
+        return done
+    return delta.commit(found, definition, import_id, add=change.add, remove=change.remove, data_change=change.data_change)

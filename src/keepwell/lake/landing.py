@@ -1,0 +1,236 @@
+"""From staged rows to a change of one table: what is new, what differs, what goes, and the files that say so.
+
+Rows are matched on the key only. Only files that hold a changed key are written anew; a row that is merely new goes into a
+file of its own, so a table is never rewritten for an addition.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from keepwell.engine.duckdb import DuckDBEngine
+from keepwell.engine.sql import literal, names, quoted
+from keepwell.lake import journal
+from keepwell.lake.delta import DataFile
+from keepwell.lake.snapshots import Snapshot
+from keepwell.lake.table import BATCH, SOURCE, UPDATED, Table
+
+
+_META = {SOURCE, BATCH, UPDATED}
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change being made: its id, where its rows came from, and when."""
+
+    import_id: str
+    source: str
+    at: datetime
+    staging: Path       # scratch of this change
+    images: Path        # where the rows that it replaces are kept, for its undoing
+
+    @property
+    def at_sql(self) -> str:
+        return f"cast({literal(self.at.isoformat())} as timestamptz)"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Typed, checked rows for one table: a table expression with the key and the ``provided`` columns, each key once.
+
+    With ``replace_by``, rows of the table that share that column's value with a staged row, but are not staged themselves, go.
+    """
+
+    table: Table
+    rows: str
+    provided: tuple[str, ...]
+    replace_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What staged rows change. ``rows`` is a table expression of whole new rows (with ``_is_new``), ``gone`` one of keys to go.
+
+    ``told`` names the columns in which a row may hold something, where that is known: others need not be written.
+    """
+
+    table: Table
+    inserted: int = 0
+    updated: int = 0
+    removed: int = 0
+    rows: str | None = None
+    gone: str | None = None
+    told: tuple[str, ...] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.inserted or self.updated or self.removed)
+
+
+def on_key(table: Table, left: str, right: str) -> str:
+    """The join condition of two row sets of ``table``."""
+    return " and ".join(f"{left}.{quoted(k)} = {right}.{quoted(k)}" for k in table.key)
+
+
+def parquet(path: Path) -> str:
+    """A Parquet file of ours as a table expression."""
+    return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+
+
+def difference(engine: DuckDBEngine, change: Change, staged: Staged, snapshot: Snapshot, *, label: str | None = None) -> Difference:
+    """Compare staged rows with the table as it is; materializes only what differs, in scratch files named ``label``."""
+    table = staged.table
+    if not snapshot.data_files(table.name):
+        rows = f"({_all_new(change, staged)})"
+        count = int(engine.value(f"select count(*) from {rows}"))
+        told = tuple(c for c, _ in table.columns if c in staged.provided or c in dict(table.defaults))
+        return Difference(table, inserted=count, rows=rows if count else None, told=told)
+    engine.register(snapshot.table(table.name))
+    path = change.staging / f"{label or table.name}.rows.parquet"
+    total = sum(f.rows for f in engine.write_parquet(_new_or_different(change, staged), path))
+    new = int(engine.value(f"select count(*) filter (where _is_new) from {parquet(path)}")) if total else 0
+    gone, removed = _children_gone(engine, change, staged) if staged.replace_by else (None, 0)
+    return Difference(table, new, total - new, removed, parquet(path) if total else None, gone)
+
+
+def _meta(change: Change) -> str:
+    return f"{literal(change.source)} as {SOURCE}, {literal(change.import_id)} as {BATCH}, {change.at_sql} as {UPDATED}"
+
+
+def _default(table: Table, column: str, change: Change) -> str | None:
+    default = dict(table.defaults).get(column)
+    return default.replace("_landed_at", change.at_sql) if default else None
+
+
+def _has_content(staged: Staged) -> str:
+    """Whether a staged row says anything, for tables in which an empty row is no row."""
+    told = [c for c in staged.provided if c not in staged.table.key]
+    if not staged.table.leaves_empty_rows_out or not told:
+        return "true"
+    return "(" + " or ".join(f"n.{quoted(c)} is not null" for c in told) + ")"
+
+
+def _all_new(change: Change, staged: Staged) -> str:
+    columns = []
+    for name, kind in staged.table.columns:
+        default = _default(staged.table, name, change)
+        value = f"n.{quoted(name)}" if name in staged.provided else f"cast(null as {kind})"
+        columns.append(f"coalesce({value}, {default}) as {quoted(name)}" if default else f"{value} as {quoted(name)}")
+    return f"select {', '.join(columns)}, {_meta(change)}, true as _is_new from {staged.rows} n where {_has_content(staged)}"
+
+
+def _new_or_different(change: Change, staged: Staged) -> str:
+    table = staged.table
+    first_key = quoted(table.key[0])
+    defaults = dict(table.defaults)
+    columns, differs = [], []
+    for name, _ in table.columns:
+        column, default = quoted(name), _default(table, name, change)
+        if name not in staged.provided:
+            columns.append(f"case when o.{first_key} is null then {default} else o.{column} end as {column}" if default else f"o.{column}")
+            continue
+        columns.append(f"coalesce(n.{column}, o.{column}, {default}) as {column}" if default else f"n.{column}")
+        if name not in table.key:
+            # a column with a default keeps what it has where the file says nothing
+            silent = f"n.{column} is not null and " if name in defaults else ""
+            differs.append(f"({silent}n.{column} is distinct from o.{column})")
+    different = f" or (o.{first_key} is not null and ({' or '.join(differs)}))" if differs else ""
+    return (
+        f"select {', '.join(columns)}, {_meta(change)}, o.{first_key} is null as _is_new "
+        f"from {staged.rows} n left join {quoted(table.name)} o on {on_key(table, 'n', 'o')} "
+        f"where (o.{first_key} is null and {_has_content(staged)}){different}"
+    )
+
+
+def _children_gone(engine: DuckDBEngine, change: Change, staged: Staged) -> tuple[str | None, int]:
+    table, parent = staged.table, quoted(staged.replace_by or "")
+    path = change.staging / f"{table.name}.gone.parquet"
+    query = (
+        f"select {names(table.key, 'o')} from {quoted(table.name)} o "
+        f"semi join (select distinct {parent} from {staged.rows}) p on o.{parent} = p.{parent} "
+        f"anti join {staged.rows} n on {on_key(table, 'n', 'o')}"
+    )
+    removed = sum(f.rows for f in engine.write_parquet(query, path))
+    return (parquet(path) if removed else None), removed
+
+
+def write_change(engine: DuckDBEngine, change: Change, found: Difference, snapshot: Snapshot, *, keep_images: bool = True) -> journal.TableChange:
+    """Write the files that make the difference true, and keep the rows they replace. Nothing counts until it is committed."""
+    table = found.table
+    folder = snapshot.lake / table.name
+    columns = [c for c, _ in table.all_columns if found.told is None or c in found.told or c in _META]
+    sources = [f"select {names(columns)} from {found.rows}"] if found.rows else []
+    remove: list[DataFile] = []
+    touched = _touched_keys(found)
+    if touched:
+        columns = [c for c, _ in table.all_columns]
+        engine.register(snapshot.table(table.name))
+        engine.execute(f"create or replace temp table _touched as {touched}")
+        if keep_images:
+            engine.write_parquet(_images(change, found), change.images / f"{table.name}.parquet")
+        remove = _files_holding(engine, table, snapshot)
+        sources.append(_survivors(table, [folder / f.path for f in remove]))
+    add = _write_files(engine, change, table, " union all by name ".join(sources), columns, folder) if sources else []
+    if touched:
+        engine.execute("drop table _touched")
+    return journal.TableChange(table.name, tuple(add), tuple(remove))
+
+
+def _touched_keys(found: Difference) -> str:
+    """The keys of rows that are in the table and will be replaced or go."""
+    parts = []
+    if found.rows and found.updated:
+        parts.append(f"select {names(found.table.key)}, 'update' as _op from {found.rows} where not _is_new")
+    if found.gone:
+        parts.append(f"select {names(found.table.key)}, 'delete' as _op from {found.gone}")
+    return " union all ".join(parts)
+
+
+def _images(change: Change, found: Difference) -> str:
+    """The rows that will be replaced or go, with what is done to them and the import whose row stands there afterwards.
+
+    Rows that are merely new need no image: they carry the import's id. An undoing writes rows that carry older ids, so its
+    new rows are noted too.
+    """
+    table = found.table
+    columns = names([c for c, _ in table.all_columns], "o")
+    after = f"left join {found.rows} r on {on_key(table, 'o', 'r')}" if found.rows else ""
+    batch = f"r.{BATCH}" if found.rows else "cast(null as varchar)"
+    images = f"select {columns}, t._op, {batch} as _after_batch from {quoted(table.name)} o join _touched t on {on_key(table, 'o', 't')} {after}"
+    if not found.rows:
+        return images
+    new = f"select {names([c for c, _ in table.all_columns])}, 'insert' as _op, {BATCH} as _after_batch from {found.rows} where _is_new and {BATCH} <> {literal(change.import_id)}"
+    return f"{images} union all {new}"
+
+
+def _files_holding(engine: DuckDBEngine, table: Table, snapshot: Snapshot) -> list[DataFile]:
+    """The data files in which a touched key lies."""
+    files = snapshot.data_files(table.name)
+    folder = snapshot.lake / table.name
+    listed = "[" + ", ".join(literal(str(folder / f.path)) for f in files) + "]"
+    hit = engine.rows(
+        f"select distinct o.filename from read_parquet({listed}, union_by_name = true, hive_partitioning = false, filename = true) o "
+        f"semi join _touched t on {on_key(table, 'o', 't')}"
+    )
+    paths = {Path(row[0]) for row in hit}
+    return [f for f in files if folder / f.path in paths]
+
+
+def _survivors(table: Table, paths: Sequence[Path]) -> str:
+    listed = "[" + ", ".join(literal(str(p)) for p in paths) + "]"
+    return f"select o.* from read_parquet({listed}, union_by_name = true, hive_partitioning = false) o anti join _touched t on {on_key(table, 'o', 't')}"
+
+
+def _write_files(engine: DuckDBEngine, change: Change, table: Table, rows: str, columns: Sequence[str], folder: Path) -> list[DataFile]:
+    typed = [(c, kind) for c, kind in table.all_columns if c in columns]
+    cast = ", ".join(f"cast({quoted(c)} as {kind}) as {quoted(c)}" for c, kind in typed)
+    # the typed empty set brings the columns that older files lack
+    empty = "select " + ", ".join(f"cast(null as {kind}) as {quoted(c)}" for c, kind in typed) + " where false"
+    whole = f"select {cast} from ({rows} union all by name {empty})"
+    if table.month_of:
+        query = f"select *, {table.month_sql} as month from ({whole})"
+        written = engine.write_parquet(query, folder, partition_by="month", name=change.import_id)
+    else:
+        written = engine.write_parquet(whole, folder / f"{change.import_id}-0.parquet")
+    return [DataFile(f.path.relative_to(folder).as_posix(), f.rows, f.size, f.partition.get("month")) for f in written]
