@@ -1,0 +1,1 @@
+"""The outside world in: files read, mapped, checked, landed, and taken back."""

@@ -1,0 +1,276 @@
+"""Importing: read, map, check, land. Either all that passed the checks becomes part of the lake, or nothing does."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from keepwell.core.clock import Clock
+from keepwell.core.errors import KeepwellError, WrongUseError
+from keepwell.core.ids import MAIN_SOURCE, check_source
+from keepwell.core.progress import Progress, Silent, step
+from keepwell.core.workspace import Workspace
+from keepwell.engine.duckdb import DuckDBEngine
+from keepwell.engine.sql import Steps, literal, names
+from keepwell.lake.entity import entity
+from keepwell.lake.lake import Lake
+from keepwell.lake.landing import Change
+from keepwell.lake.records import ChangeKind, ChangeRecord, EntityCounts, SourceFile, folder_of
+from keepwell.lake.spread import StagedEntity, parent_or_none
+from keepwell.sources import checks, mapping, rejects
+from keepwell.sources.checks import CheckedEntity
+from keepwell.sources.mapping import ROWS, EntityMapping, Mapping
+from keepwell.sources.reader import RawFile, Reading, ReadOptions, reader_for
+from keepwell.sources.rejects import FILE_STEP, Rejected, RejectedLine
+from keepwell.sources.typing_plan import Terms, TypedPlan, plan
+
+# above this share a file is taken for the wrong file or the wrong mapping
+MOST_REJECTED = 0.5
+MAPPING_SECONDS = 3600.0
+SHOWN_LINES = 1000
+CAUSES_SHOWN = 5
+REJECTED_FILE = "rejected.csv"
+# columns that Keepwell writes into a file of rejected rows, and passes over when it comes back
+OWN_COLUMNS = {"_file", "_line", "_entity", "_reason"}
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What to import, and how. Exactly one of ``entity`` and ``mapping`` is given."""
+
+    files: tuple[Path, ...]
+    entity: str | None = None
+    mapping: Path | None = None
+    source: str = MAIN_SOURCE
+    is_dry_run: bool = False
+    errors: Path | None = None
+    most_rejected: float = MOST_REJECTED
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What became of the rows. ``import_id`` is None for a dry run."""
+
+    import_id: str | None
+    source: str
+    entities: tuple[EntityCounts, ...]
+    files: tuple[SourceFile, ...]
+    rejected: tuple[RejectedLine, ...] = ()      # the first ones
+    rejected_file: Path | None = None
+
+    @property
+    def rejected_rows(self) -> int:
+        return sum(e.rejected for e in self.entities)
+
+
+class ImportRefusedError(KeepwellError):
+    """An import of which too many rows were rejected; nothing of it landed."""
+
+
+@dataclass
+class _Import:
+    """One import on its way."""
+
+    workspace: Workspace
+    lake: Lake
+    request: ImportRequest
+    change: Change
+    progress: Progress
+    files: list[RawFile] = field(default_factory=list)
+    understood: dict[str, str] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def terms(self) -> Terms:
+        zone = self.workspace.settings.timezone
+        return Terms(self.request.source, zone, zone, self.change.at)
+
+
+def run(workspace: Workspace, lake: Lake, request: ImportRequest, clock: Clock, progress: Progress | None = None) -> ImportReport:
+    """Import files. Rejected rows are told, and written to ``request.errors``; a file that is mostly wrong is refused whole."""
+    _check_request(request)
+    description = mapping.read(request.mapping) if request.mapping else None
+    with lake.begin(request.source, clock.now()) as change:
+        job = _Import(workspace, lake, request, change, progress or Silent())
+        with lake.engine(change.staging / ".spill", job.progress) as engine:
+            options = description.options if description else ReadOptions()
+            job.files = [_read(job, engine, number, path, options) for number, path in enumerate(request.files)]
+            checked = _typed_entities(job, description or _plain_mapping(job))
+            _check(job, engine, checked)
+            counted = _count(job, checked)
+            written = _hand_back(job, engine)
+            _refuse_if_mostly_wrong(job, counted)
+        return _land(job, checked, counted, written)
+
+
+def _check_request(request: ImportRequest) -> None:
+    check_source(request.source)
+    if not request.files:
+        raise WrongUseError("No file is named.", "keepwell import FILE… --as ENTITY")
+    if (request.entity is None) == (request.mapping is None):
+        raise WrongUseError("Say what the file holds.", "Give either --as ENTITY or --mapping FILE.yaml.")
+    if request.entity is not None and entity(request.entity).is_derived:
+        raise WrongUseError(f"{request.entity} is written by a refresh, never imported.")
+    for path in request.files:
+        if not path.is_file():
+            raise WrongUseError(f"There is no file {path}." if not path.exists() else f"{path} is a folder.", "Name the files to import.")
+
+
+def _read(job: _Import, engine: DuckDBEngine, number: int, path: Path, options: ReadOptions) -> RawFile:
+    folder = job.change.staging / f"file{number}"
+    folder.mkdir()
+    return reader_for(path)(path, Reading(folder, engine, job.progress, options))
+
+
+def _plain_mapping(job: _Import) -> Mapping:
+    """The mapping of files that name their columns as the model does."""
+    wanted = entity(job.request.entity or "")
+    columns = list(dict.fromkeys(c for f in job.files for c, _ in f.columns))
+    found, ignored = mapping.for_entity(wanted, columns)
+    if not found.columns:
+        raise WrongUseError(
+            f"None of the columns {', '.join(columns[:12])} is one of {wanted.name}.",
+            f"`keepwell map {job.files[0].source.name} --as {wanted.name}` suggests a mapping.",
+        )
+    if ignored:
+        job.understood["passed over"] = ", ".join(ignored)
+    return Mapping((found,))
+
+
+def _rows_view(job: _Import, engine: DuckDBEngine, description: Mapping, part: EntityMapping) -> list[str]:
+    """Define ``rows`` for one entity; returns its columns."""
+    paths = [f.source for f in job.files]
+    mine = description.files_for(part, paths)
+    if not mine:
+        raise WrongUseError(f"No file is for {part.entity.name}: {', '.join(p.name for p in paths)}.", "Check `files:` in the mapping.")
+    selects, columns = [], []
+    for number, file in enumerate(job.files):
+        if file.source not in mine:
+            continue
+        kept = [c for c, _ in file.columns if c not in OWN_COLUMNS]
+        columns += kept
+        raw = f"read_parquet({literal(str(file.raw))}, file_row_number = true, hive_partitioning = false)"
+        selects.append(f"select {names(kept)}, {number * FILE_STEP} + file_row_number as _line from {raw}")
+    engine.define(ROWS, Steps().then(ROWS, " union all by name ".join(selects)))
+    return list(dict.fromkeys(columns))
+
+
+def _typed_entities(job: _Import, description: Mapping) -> list[CheckedEntity]:
+    """Map and type every entity, in an engine that can read and write nothing but this import's scratch folder."""
+    resources = job.lake.resources(job.change.staging / ".spill")
+    terms = replace(job.terms, zone=description.timezone or job.workspace.settings.timezone)
+    found = []
+    with DuckDBEngine(resources, locked_to=job.change.staging, progress=job.progress) as locked, locked.time_limit(MAPPING_SECONDS):
+        for part in description.entities:
+            with step(job.progress, f"map and check {part.entity.name}"):
+                columns = _rows_view(job, locked, description, part)
+                found.append(_typed(job, locked, plan(locked, part, columns, terms)))
+    return found
+
+
+def _typed(job: _Import, engine: DuckDBEngine, planned: TypedPlan) -> CheckedEntity:
+    name = planned.mapping.entity.name
+    path = job.change.staging / f"{name}.typed.parquet"
+    written = engine.write_parquet(planned.typed.render(), path)
+    if not written:
+        raise ImportRefusedError(f"{name}: the mapping gives no row.", "Check its `where:` or its SELECT against the file.")
+    bad = int(engine.value(f"select count(*) filter (where _bad) from read_parquet({literal(str(path))})"))
+    job.understood.update({f"{name}.{k}": v for k, v in planned.understood.items()})
+    if bad:
+        for line, reason, *_ in engine.rows(planned.reasons.render()):
+            job.rejected.append(Rejected(name, line, reason))
+    checked = CheckedEntity(planned.mapping.entity, path, planned.provided, sum(f.rows for f in written), bad)
+    checks.warn_of_rules(engine, checked, planned.warnings, planned.landing)
+    if planned.mapping.replace_by:
+        checked.replace_by = planned.mapping.replace_by
+    return checked
+
+
+def _check(job: _Import, engine: DuckDBEngine, checked: Sequence[CheckedEntity]) -> None:
+    snapshot = job.lake.snapshot()
+    staged = {c.entity.name: c for c in checked}
+    for part in sorted(checked, key=lambda c: parent_or_none(c.entity) is not None):
+        with step(job.progress, f"check keys and references of {part.entity.name}"):
+            checks.check_keys(engine, part)
+            checks.check_parents(engine, part, staged, snapshot)
+        job.rejected += [Rejected(part.entity.name, line, reason) for _, line, reason in part.rejected]
+
+
+def _count(job: _Import, checked: Sequence[CheckedEntity]) -> list[EntityCounts]:
+    broken = sum(len(f.bad) for f in job.files)
+    counted = []
+    for number, part in enumerate(checked):
+        # a record without columns is counted with the entity that stands first in the mapping
+        extra = broken if number == 0 else 0
+        rejected = part.bad + len(part.rejected) + extra
+        counted.append(EntityCounts(part.entity.name, read=part.rows + extra, rejected=rejected, warnings=tuple(part.warnings)))
+    return counted
+
+
+def _hand_back(job: _Import, engine: DuckDBEngine) -> Path | None:
+    """Write the rejected rows where they were asked for, and beside the import's record."""
+    if not job.rejected and not any(f.bad for f in job.files):
+        return None
+    kept = job.change.staging / REJECTED_FILE
+    rejects.write_file(engine, job.rejected, job.files, kept, job.change.staging)
+    if job.request.errors:
+        job.request.errors.parent.mkdir(parents=True, exist_ok=True)
+        job.request.errors.write_bytes(kept.read_bytes())
+    return kept
+
+
+def _refuse_if_mostly_wrong(job: _Import, counted: Sequence[EntityCounts]) -> None:
+    limit = job.request.most_rejected
+    for part in counted:
+        if part.rejected and (part.rejected >= part.read or part.rejected > limit * part.read):
+            where = f"All of them are in {job.request.errors}." if job.request.errors else "--errors FILE writes them all, with their lines."
+            raise ImportRefusedError(
+                f"{part.entity}: {part.rejected:,} of {part.read:,} rows were rejected, so nothing was imported.\n{_causes(job)}", where
+            )
+
+
+def _causes(job: _Import) -> str:
+    """The commonest reasons, each with its count and first line."""
+    found = rejects.lines(job.rejected[:200_000], job.files)
+    by_cause: Counter[str] = Counter(_cause(r.reason) for r in found)
+    first = {_cause(r.reason): r for r in reversed(found)}
+    lines = []
+    for cause, count in by_cause.most_common(CAUSES_SHOWN):
+        example = first[cause]
+        place = f"{example.file}, line {example.line:,}" if example.line else example.entity
+        lines.append(f"  {count:,} × {place}: {example.reason}")
+    return "\n".join(lines)
+
+
+def _cause(reason: str) -> str:
+    """A reason without the value that it quotes."""
+    before, _, rest = reason.partition('"')
+    return before + rest.rpartition('"')[2] if rest else reason
+
+
+def _land(job: _Import, checked: Sequence[CheckedEntity], counted: Sequence[EntityCounts], rejected_file: Path | None) -> ImportReport:
+    request, change = job.request, job.change
+    files = tuple(SourceFile(f.source.name, f.sha256, f.size, f.records, f.understood | job.understood) for f in job.files)
+    name = request.mapping.name if request.mapping else f"as {request.entity}"
+    record = ChangeRecord(
+        change.import_id, ChangeKind.IMPORT, request.source, change.at, files=files, mapping=name, entities=tuple(counted)
+    )
+    staged = [
+        StagedEntity(c.entity, c.good, c.provided, c.rows - c.bad - len(c.rejected) - c.merged, c.replace_by) for c in checked
+    ]
+    found = rejects.lines(job.rejected[:SHOWN_LINES], job.files)
+    if rejected_file and not request.is_dry_run:
+        kept = folder_of(job.lake.folder, change.import_id) / REJECTED_FILE
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        rejected_file.replace(kept)
+    record = job.lake.land(change, staged, record, dry_run=request.is_dry_run, progress=job.progress)
+    entities = tuple(_with_merged(e, checked) for e in record.entities)
+    return ImportReport(
+        None if request.is_dry_run else record.import_id, request.source, entities, files, tuple(found[:SHOWN_LINES]), request.errors if rejected_file else None
+    )
+
+
+def _with_merged(counts: EntityCounts, checked: Sequence[CheckedEntity]) -> EntityCounts:
+    """Rows that repeat another count as unchanged, so that read = inserted + updated + unchanged + rejected."""
+    merged = sum(c.merged for c in checked if c.entity.name == counts.entity)
+    return replace(counts, unchanged=counts.unchanged + merged) if merged else counts

@@ -1,0 +1,1 @@
+"""One module a file format; the contract is sources/reader.py."""

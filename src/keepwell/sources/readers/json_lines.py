@@ -1,0 +1,65 @@
+"""JSON lines: one object a line. Nested values come as JSON text."""
+
+import json
+from pathlib import Path
+
+from keepwell.engine.sql import literal, quoted
+from keepwell.sources.reader import BadRecord, RawFile, Reading, UnreadableFileError, clean_header
+from keepwell.sources.readers import encoding as encodings
+
+LONGEST_LINE = 16 << 20
+
+
+def read(source: Path, reading: Reading) -> RawFile:
+    """Read the file; a line that is no JSON object is a rejected row."""
+    reading.progress.start(f"read {source.name}")
+    survey = encodings.survey(source, reading.options.encoding, reading.progress)
+    text = source
+    if survey.encoding not in {"utf-8", "ascii"} or survey.mixes_line_ends:
+        text = reading.folder / "text.jsonl"
+        encodings.rewrite_as_utf8(source, text, survey.encoding)
+    lines = reading.folder / "lines.parquet"
+    engine = reading.engine
+    # control characters that no JSON text holds stand for delimiter, quote and escape: a line is one field
+    options = (
+        "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', columns = {'line': 'VARCHAR'}, "
+        f"null_padding = true, max_line_size = {LONGEST_LINE}, buffer_size = {2 * LONGEST_LINE}"
+    )
+    engine.write_parquet(f"select line from read_csv({literal(str(text))}, {options})", lines)
+    numbered = f"read_parquet({literal(str(lines))}, file_row_number = true)"
+    good = "json_valid(line) and json_type(line) = 'OBJECT'"
+    bad = tuple(
+        BadRecord(number + 1, _why(line), line)
+        for number, line in engine.rows(f"select file_row_number, line from {numbered} where trim(line) <> '' and not ({good}) order by 1")
+    )
+    keys = [row[0] for row in engine.rows(f"select k, min(n) from (select unnest(json_keys(line)) k, file_row_number n from {numbered} where {good}) group by 1 order by 2, 1")]
+    columns = clean_header(keys, source.name)
+    if not keys:
+        raise UnreadableFileError(f"{source.name} holds no JSON object.", "Each line is one object: {\"order_id\": 1, …}.")
+    raw, places = reading.folder / "raw.parquet", reading.folder / "places.parquet"
+    fields = ", ".join(f"json_extract_string(line, {literal(_path(k))}) as {quoted(c)}" for k, c in zip(keys, columns, strict=True))
+    rows = sum(f.rows for f in engine.write_parquet(f"select {fields} from {numbered} where {good}", raw))
+    engine.write_parquet(f"select file_row_number as place from {numbered} where {good}", places)
+
+    def lines_of(records: object) -> list[int]:
+        listed = ", ".join(str(r) for r in records) if isinstance(records, list) and records else "-1"
+        return [row[0] + 1 for row in engine.rows(f"select place from read_parquet({literal(str(places))}, file_row_number = true) where file_row_number in ({listed}) order by 1")]
+
+    reading.progress.finish(f"{rows + len(bad):,} records")
+    return RawFile(
+        source, raw, tuple((c, "VARCHAR") for c in columns), rows, survey.size, survey.sha256,
+        {"encoding": survey.encoding, "format": "JSON lines"}, bad, lines_of,
+    )  # fmt: skip
+
+
+def _path(key: str) -> str:
+    escaped = key.replace('"', '\\"')
+    return f'$."{escaped}"'
+
+
+def _why(line: str) -> str:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        return f"is no JSON: {error}"
+    return f"is no JSON object but {type(value).__name__}"

@@ -1,0 +1,310 @@
+"""How one entity's rows come out of the raw files: the mapped query, then the typed one.
+
+Everything here is SQL text; nothing is read but samples for the formats of dates and numbers.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from keepwell.core.errors import KeepwellError, did_you_mean
+from keepwell.core.ids import MAIN_SOURCE
+from keepwell.core.money import currencies
+from keepwell.engine.duckdb import DuckDBEngine
+from keepwell.engine.sql import Steps, literal, quoted
+from keepwell.lake.entity import Column, ColumnType, Entity
+from keepwell.sources import casts, formats
+from keepwell.sources.casts import PLAIN_NUMBER, Style
+from keepwell.sources.formats import Ambiguous, DateFormat, DecimalStyle
+from keepwell.sources.mapping import LINE_COLUMN, ROWS, EntityMapping
+from keepwell.sources.zones import local_day
+
+SAMPLE = 2_000
+# clocks differ, and a shop may lie a day ahead of UTC
+FUTURE_SLACK = "interval 1 day"
+NUMBER_TYPES = {ColumnType.MONEY, ColumnType.DECIMAL, ColumnType.NUMBER, ColumnType.COUNT}
+DATE_TYPES = {ColumnType.INSTANT, ColumnType.DATE}
+
+
+class MappingMismatchError(KeepwellError):
+    """A mapping that does not fit the file."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for all rows of one import."""
+
+    source: str
+    zone: str               # of instants without one in the files
+    reporting_zone: str     # in which an instant's day is computed
+    at: datetime
+
+
+@dataclass(frozen=True)
+class TypedPlan:
+    """Queries for one entity. ``typed`` gives the key, all ``provided`` columns, ``_line`` and ``_bad``; ``reasons`` the bad rows' reasons."""
+
+    mapping: EntityMapping
+    provided: tuple[str, ...]
+    typed: Steps
+    reasons: Steps
+    warnings: tuple[tuple[str, str], ...]    # condition over the typed columns, what to say of rows for which it is true
+    landing: str                             # SQL of the columns that landing lends to rules and computed columns
+    understood: dict[str, str]
+
+
+def mapped_sql(mapping: EntityMapping, file_columns: Sequence[str]) -> str:
+    """The query over ``rows`` that gives the entity's columns as the file has them."""
+    if mapping.select:
+        return mapping.select
+    by_folded = {c.casefold(): c for c in file_columns}
+    parts = [f"{LINE_COLUMN}"]
+    for name, file_column in mapping.columns.items():
+        found = by_folded.get(file_column.casefold())
+        if found is None:
+            raise missing_column(mapping.entity, file_column, file_columns)
+        parts.append(f"{_with_values(quoted(found), mapping.values.get(name))} as {quoted(name)}")
+    parts += [f"{_with_values(sql, mapping.values.get(name))} as {quoted(name)}" for name, sql in mapping.expressions.items()]
+    if mapping.attributes:
+        pairs = ", ".join(f"{literal(a)}: cast({quoted(by_folded.get(c.casefold(), c))} as varchar)" for a, c in mapping.attributes.items())
+        parts.append(f"map {{{pairs}}} as attributes")
+    where = f"\nwhere {mapping.where}" if mapping.where else ""
+    return f"select {', '.join(parts)} from {ROWS}{where}"
+
+
+def missing_column(entity: Entity, column: str, file_columns: Sequence[str]) -> MappingMismatchError:
+    listed = ", ".join(list(file_columns)[:20])
+    return MappingMismatchError(f"{entity.name}: the file has no column {column!r}.", f"Its columns are: {listed}.")
+
+
+def _with_values(sql: str, values: dict[str, str | None] | None) -> str:
+    if not values:
+        return sql
+    text = f"trim(cast({sql} as varchar))"
+    cases = " ".join(f"when {literal(before)} then {literal(after)}" for before, after in values.items())
+    return f"case {text} {cases} else cast({sql} as varchar) end"
+
+
+def plan(engine: DuckDBEngine, mapping: EntityMapping, file_columns: Sequence[str], terms: Terms) -> TypedPlan:
+    """Look at a sample, settle the formats, and write the queries; what a mapping lacks is an error before anything runs."""
+    entity = mapping.entity
+    mapped = mapped_sql(mapping, file_columns)
+    held = {name: kind for name, kind in engine.columns(f"({mapped})") if name != LINE_COLUMN}
+    given = _given_columns(mapping, held)
+    understood: dict[str, str] = {}
+    styles: dict[str, Style] = {}
+    for column in given:
+        if column.name in held:
+            styles[column.name] = _style(engine, mapping, mapped, column, held[column.name], terms, understood)
+        else:
+            styles[column.name] = Style(terms.zone)
+    return _written(engine, mapping, mapped, given, held, styles, terms, understood)
+
+
+def _given_columns(mapping: EntityMapping, held: dict[str, str]) -> list[Column]:
+    entity = mapping.entity
+    for name in held:
+        entity.column(name)
+    given = [c for c in entity.columns if (c.name in held or c.name in mapping.constants) and not c.is_computed]
+    told = {c.name for c in given}
+    missing = [c.name for c in entity.columns if c.is_required and not c.is_computed and not c.default and c.name not in told]
+    if missing:
+        raise MappingMismatchError(
+            f"{entity.name}: nothing gives {', '.join(missing)}.",
+            f"`keepwell map FILE --as {entity.name}` suggests a mapping; a value that is the same in all rows stands under `constants:`.",
+        )
+    return given
+
+
+def _style(
+    engine: DuckDBEngine, mapping: EntityMapping, mapped: str, column: Column, held: str, terms: Terms, understood: dict[str, str]
+) -> Style:
+    prefix = ""
+    if column.type is ColumnType.ID:
+        owner = mapping.ids.get(column.name, terms.source)
+        prefix = "" if owner == MAIN_SOURCE else f"{owner}:"
+    if not casts.is_text(held):
+        return Style(terms.zone, id_prefix=prefix)
+    if column.type in DATE_TYPES:
+        pattern = mapping.dates or _date_pattern(engine, mapped, column)
+        if pattern or mapping.dates:
+            understood[column.name] = f"dates {pattern}"
+        return Style(terms.zone, date_pattern=pattern)
+    if column.type in NUMBER_TYPES:
+        number = _number_style(engine, mapping, mapped, column)
+        if not number.is_plain:
+            understood[column.name] = f"numbers {number}"
+        return Style(terms.zone, number=number)
+    return Style(terms.zone, id_prefix=prefix)
+
+
+def _sample(engine: DuckDBEngine, mapped: str, column: Column) -> list[str]:
+    """Values from all over the file, the same ones each time."""
+    name = quoted(column.name)
+    every = max(1, int(engine.value(f"select count(*) from {ROWS}")) // SAMPLE)
+    places = f"{LINE_COLUMN} % {every} = 0 and" if LINE_COLUMN in mapped else ""
+    query = f"select cast({name} as varchar) from ({mapped}) where {places} {name} is not null limit {SAMPLE}"
+    return [str(row[0]) for row in engine.rows(query)]
+
+
+def _date_pattern(engine: DuckDBEngine, mapped: str, column: Column) -> str | None:
+    values = _sample(engine, mapped, column)
+    found = formats.detect_dates(values)
+    if found is None:
+        # some values are no dates; those that are tell the format, and the others are rejected with their line
+        found = formats.detect_dates(_readable_alike(values))
+    if isinstance(found, Ambiguous):
+        found = _settled_by_whole_file(engine, mapped, column, found)
+    return found.pattern if found else None
+
+
+def _readable_alike(values: list[str]) -> list[str]:
+    """Those of the values that are written in the commonest format."""
+    read = {value: formats.detect_dates([value]) for value in values}
+    common = Counter(str(f) for f in read.values() if f is not None).most_common(1)
+    return [v for v, f in read.items() if f is not None and common and str(f) == common[0][0]]
+
+
+def _settled_by_whole_file(engine: DuckDBEngine, mapped: str, column: Column, found: Ambiguous[DateFormat]) -> DateFormat:
+    counts = ", ".join(f"count(try_strptime(trim({quoted(column.name)}), {literal(o.pattern or '%Y-%m-%d')}))" for o in found.options)
+    read = engine.rows(f"select {counts} from ({mapped})")[0]
+    best = max(read)
+    if list(read).count(best) > 1:
+        raise MappingMismatchError(
+            f"{column.name}: every date can be read as {found}, which are different days.",
+            f'Say which in a mapping: dates: "{found.options[0]}".',
+        )
+    return found.options[list(read).index(best)]
+
+
+def _number_style(engine: DuckDBEngine, mapping: EntityMapping, mapped: str, column: Column) -> DecimalStyle:
+    if mapping.decimal == ",":
+        return DecimalStyle(",", ".")
+    if mapping.decimal == ".":
+        return DecimalStyle(".", ",")
+    values = _sample(engine, mapped, column)
+    found = formats.detect_decimal(values)
+    if found is None:
+        found = formats.detect_decimal([v for v in values if formats.detect_decimal([v]) is not None])
+    if isinstance(found, Ambiguous):
+        raise MappingMismatchError(
+            f"{column.name}: every number can be read as {found}, which are different numbers.",
+            'Say which sign stands before the decimals in a mapping: decimal: "." or decimal: ",".',
+        )
+    return found or PLAIN_NUMBER
+
+
+def _written(
+    engine: DuckDBEngine, mapping: EntityMapping, mapped: str, given: list[Column], held: dict[str, str], styles: dict[str, Style], terms: Terms, understood: dict[str, str]
+) -> TypedPlan:
+    entity = mapping.entity
+    has_line = not mapping.select or LINE_COLUMN in mapping.select
+    read = [c for c in given if c.name in held]
+    raw = ", ".join(f"{_trimmed(c, held[c.name])} as {_raw(c)}" for c in read)
+    renamed = f"select {LINE_COLUMN if has_line else 'cast(null as bigint) as ' + LINE_COLUMN}{', ' + raw if raw else ''} from mapped"
+    casted = {c.name: casts.cast(_raw(c), held[c.name], c, styles[c.name], _prepared(c), _parsed(c)) for c in read}
+    prepared = "".join(f", {casted[c.name].prepared} as {_prepared(c)}" for c in read if casted[c.name].prepared != casts.NOTHING)
+    parsed = "".join(f", {casted[c.name].parsed} as {_parsed(c)}" for c in read)
+    accepted = "".join(f", {casted[c.name].accepted} as {quoted(c.name)}" for c in read)
+    accepted += "".join(f", {_constant(engine, mapping, c, styles[c.name])} as {quoted(c.name)}" for c in given if c.name not in held)
+    raws = "".join(f", {_raw(c)}" for c in read)
+    at = f"cast({literal(terms.at.astimezone(UTC).isoformat())} as timestamptz)"
+    landing = f"{at} as _landed_at, {local_day(at, terms.reporting_zone)} as _landed_on"
+    absent = [c for c in entity.columns if c.name not in {g.name for g in given} and not c.is_computed]
+    nulls = "".join(f", cast(null as {c.sql_type}) as {quoted(c.name)}" for c in absent)
+    computed, computed_sql = _computed(entity, {c.name for c in given}, terms)
+    computed_sql += "".join(f", cast(null as {c.sql_type}) as {quoted(c.name)}" for c in entity.columns if c.is_computed and c.name not in computed)
+    provided = (*(c.name for c in given), *computed)
+    faults = _faults(entity, read, styles, terms)
+    bad = " or ".join(f"({condition})" for condition, _ in faults) or "false"
+    reasons = ", ".join(f"case when {condition} then {says} end" for condition, says in faults) or "NULL"
+    chain = (
+        Steps()
+        .then("mapped", mapped)
+        .then("renamed", renamed)
+        .then("prepared", f"select *{prepared} from renamed")
+        .then("parsed", f"select {LINE_COLUMN}{raws}{parsed} from prepared")
+        .then("cast_rows", f"select {LINE_COLUMN}{raws}{accepted} from parsed")
+        .then("whole", f"select *{nulls}, {landing} from cast_rows")
+        .then("computed", f"select *{computed_sql} from whole")
+    )
+    columns = ", ".join(quoted(c) for c in provided)
+    typed = chain.then("typed", f"select {columns}, {LINE_COLUMN}, coalesce({bad}, false) as _bad from computed")
+    why = chain.then("reasons", f"select {LINE_COLUMN}, concat_ws('; ', {reasons}) as _reason, {', '.join(_shown_key(c) for c in read if c.is_key) or 'NULL'} from computed where {bad}")
+    warnings = tuple((f"not ({r.holds})", r.says["en"]) for r in entity.rules if r.is_warning)
+    return TypedPlan(mapping, provided, typed, why, warnings, landing, understood)
+
+
+def _trimmed(column: Column, held: str) -> str:
+    """What the file holds, with nothing in it as NULL: the checks need not tell '' from missing."""
+    name = quoted(column.name)
+    return f"nullif(trim({name}), '')" if casts.is_text(held) else name
+
+
+def _constant(engine: DuckDBEngine, mapping: EntityMapping, column: Column, style: Style) -> str:
+    """A constant of the mapping as SQL, checked once instead of in every row."""
+    text = literal(mapping.constants[column.name])
+    steps = casts.cast("raw", "VARCHAR", column, style, "prepared", "parsed")
+    query = f"select {steps.accepted} from (select *, {steps.parsed} as parsed from (select raw, {steps.prepared} as prepared from (select {text} as raw)))"
+    if engine.value(query) is None:
+        says = casts.expected(column, style)
+        raise MappingMismatchError(f"{mapping.entity.name}: the constant {column.name}: {text} {says}.", _near(column, mapping.constants[column.name]))
+    return f"cast(({query}) as {column.sql_type})"
+
+
+def _near(column: Column, value: str) -> str | None:
+    return did_you_mean(value, column.allowed or (currencies() if column.name == "currency" else ()))
+
+
+def _prepared(column: Column) -> str:
+    return quoted(f"_prepared_{column.name}")
+
+
+def _raw(column: Column) -> str:
+    return quoted(f"_raw_{column.name}")
+
+
+def _parsed(column: Column) -> str:
+    return quoted(f"_parsed_{column.name}")
+
+
+def _shown_key(column: Column) -> str:
+    return f"cast({_raw(column)} as varchar) as {quoted(column.name)}"
+
+
+def _computed(entity: Entity, given: set[str], terms: Terms) -> tuple[list[str], str]:
+    """The columns that follow from those given, and their SQL."""
+    names: list[str] = []
+    sql = ""
+    for column in entity.columns:
+        if column.date_of and column.date_of in given:
+            value = local_day(quoted(column.date_of), terms.reporting_zone)
+        elif column.derived and set(column.derived_from) <= given:
+            value = column.derived
+        else:
+            continue
+        names.append(column.name)
+        sql += f", {value} as {quoted(column.name)}"
+    return names, sql
+
+
+def _faults(entity: Entity, read: list[Column], styles: dict[str, Style], terms: Terms) -> list[tuple[str, str]]:
+    """Conditions under which a row is rejected, each with SQL for the reason."""
+    faults: list[tuple[str, str]] = []
+    at = f"cast({literal(terms.at.astimezone(UTC).isoformat())} as timestamptz)"
+    for c in read:
+        name, raw = quoted(c.name), _raw(c)
+        says = f"'{c.name} ' || chr(34) || left(cast({raw} as varchar), 80) || chr(34) || "
+        faults.append((f"{name} is null and {raw} is not null", says + literal(" " + casts.expected(c, styles[c.name]))))
+        if c.is_required and not c.default:
+            faults.append((f"{name} is null and {raw} is null", literal(f"{c.name} is missing")))
+        if c.type in DATE_TYPES and not c.may_be_future:
+            later = f"{name} > {at} + {FUTURE_SLACK}" if c.type is ColumnType.INSTANT else f"{name} > cast({at} + {FUTURE_SLACK} as date)"
+            faults.append((later, says + literal(" lies in the future")))
+        if c.minimum is not None:
+            faults.append((f"{name} < {c.minimum}", says + literal(f" is below {c.minimum:g}")))
+        if c.maximum is not None:
+            faults.append((f"{name} > {c.maximum}", says + literal(f" is above {c.maximum:g}")))
+    faults += [(f"not coalesce({r.holds}, true)", literal(r.says["en"])) for r in entity.rules if not r.is_warning]
+    return faults
