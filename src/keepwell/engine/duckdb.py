@@ -13,7 +13,7 @@ import pyarrow as pa
 from keepwell.core.errors import KeepwellError
 from keepwell.core.progress import Progress, Silent
 from keepwell.engine.protocol import TableSnapshot
-from keepwell.engine.sql import Steps, SqlError, literal, names, quoted
+from keepwell.engine.sql import SqlError, Steps, literal, names, quoted
 
 PROGRESS_SECONDS = 0.25
 BATCH_ROWS = 100_000
@@ -60,7 +60,10 @@ class DuckDBEngine:
         }
         if resources.threads:
             config["threads"] = resources.threads
-        self._connection = duckdb.connect(config=config)
+        try:
+            self._connection = duckdb.connect(config=config)
+        except duckdb.Error as error:
+            raise KeepwellError(f"The engine can't start: {error}", "Check memory_limit and threads in keepwell.toml.") from error
         self._progress: Progress = progress or Silent()
         self.execute("set TimeZone = 'UTC'")
         self.execute("set preserve_insertion_order = true")
@@ -90,7 +93,8 @@ class DuckDBEngine:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The answer of one statement as plain rows."""
-        return self._run(Steps().then("statement", sql), self._fetch)
+        found: list[tuple[Any, ...]] = self._run(Steps().then("statement", sql), self._fetch)
+        return found
 
     def value(self, sql: str) -> Any:
         """The first value of the first row."""
@@ -211,6 +215,6 @@ def snapshot_sql(table: TableSnapshot) -> str:
     if not table.files:
         return empty
     files = "[" + ", ".join(literal(f) for f in table.files) + "]"
-    hive = ", hive_partitioning = true, hive_types = {'month': 'VARCHAR'}" if table.partitioned else ", hive_partitioning = false"
-    everything = f"select * from read_parquet({files}, union_by_name = true{hive}) union all by name {empty}"
+    # a workspace may lie below a folder such as country=GB, which is no column of its tables
+    everything = f"select * from read_parquet({files}, union_by_name = true, hive_partitioning = false) union all by name {empty}"
     return f"select {names([c for c, _ in table.columns])} from ({everything})"

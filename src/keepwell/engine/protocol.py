@@ -14,13 +14,12 @@ class TableSnapshot:
     """One table as it was at one moment: the files that hold its rows, and the columns it promises.
 
     ``columns`` are (name, SQL type) pairs. A file that lacks a column gives NULLs for it; no files at all give an empty
-    table of the right types. ``partitioned`` tells that a ``month`` stands in the files' folder names.
+    table of the right types.
     """
 
     name: str
     files: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
-    partitioned: bool = False
 
 
 class Engine(Protocol):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, Field, PostCommitHookProperties, Schema, Transaction
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -24,7 +24,7 @@ _ARROW_TYPES = {
     "VARCHAR": pa.string(),
     "DECIMAL(18, 4)": pa.decimal128(18, 4),
     "DECIMAL(18, 6)": pa.decimal128(18, 6),
-    "DECIMAL(38, 4)": pa.decimal128(38, 4),
+    "DECIMAL(38, 10)": pa.decimal128(38, 10),
     "DOUBLE": pa.float64(),
     "BIGINT": pa.int64(),
     "BOOLEAN": pa.bool_(),
@@ -47,6 +47,8 @@ class DataFile:
         return asdict(self)
 
 
+# a run that was published years ago can be read as it was known, so no version's log entry may expire
+KEEPING_VERSIONS = PostCommitHookProperties(cleanup_expired_logs=False)
 # what the Delta library takes for part of an address instead of a name (deltalake 1.6)
 UNUSABLE_NAME = re.compile(r"[\[\]^|]|%[0-9A-Fa-f]{2}" + ("" if os.sep == "\\" else r"|\\"))
 
@@ -88,10 +90,8 @@ def open_for_writing(folder: Path, table: Table) -> DeltaTable:
     known = {f.name for f in found.schema().fields}
     missing = [f for f in schema if f.name not in known]
     if missing:
-        from deltalake import Field, Schema  # noqa: PLC0415 - needed once in the life of a table
-
         added = Schema.from_arrow(pa.schema(missing)).fields
-        found.alter.add_columns([Field(f.name, f.type, nullable=True) for f in added])
+        found.alter.add_columns([Field(f.name, f.type, nullable=True) for f in added], post_commithook_properties=KEEPING_VERSIONS)
         found = DeltaTable(str(folder))
     return found
 
@@ -113,26 +113,31 @@ def committed_version_or_none(found: DeltaTable, transaction: str) -> int | None
     return found.transaction_version(transaction)
 
 
-def commit(found: DeltaTable, table: Table, transaction: str, *, add: Sequence[DataFile], remove: Sequence[DataFile], data_change: bool = True) -> int:
+def commit(found: DeltaTable, transaction: str, *, add: Sequence[DataFile], remove: Sequence[DataFile], data_change: bool = True) -> int:
     """Add and remove files in one transaction, marked with the transaction's name; returns the version it made.
 
     A commit that another writer has overtaken raises deltalake's ``CommitFailedError`` and changes nothing.
     """
     now = int(time.time() * 1000)
+    partition_by = found.metadata().partition_columns
+
+    def where(file: DataFile) -> dict[str, str | None]:
+        return {"month": file.month} if partition_by else {}
+
     actions: list[AddAction | RemoveAction] = [
-        AddAction(f.path, f.size, {"month": f.month} if table.month_of else {}, now, data_change, json.dumps({"numRecords": f.rows})) for f in add
+        AddAction(f.path, f.size, where(f), now, data_change, json.dumps({"numRecords": f.rows})) for f in add
     ]
     actions += [
-        RemoveAction(f.path, data_change=data_change, deletion_timestamp=now, size=f.size, partition_values={"month": f.month} if table.month_of else {})
-        for f in remove
+        RemoveAction(f.path, data_change=data_change, deletion_timestamp=now, size=f.size, partition_values=where(f)) for f in remove
     ]
     made = found.version() + 1
     found.create_write_transaction(
         actions,
         mode="append",
-        schema=schema_of(table),
-        partition_by=["month"] if table.month_of else [],
+        schema=found.schema(),
+        partition_by=partition_by,
         commit_properties=CommitProperties(app_transactions=[Transaction(transaction, made)], custom_metadata={"keepwell": transaction}),
+        post_commithook_properties=KEEPING_VERSIONS,
     )
     found.update_incremental()
     return found.version()

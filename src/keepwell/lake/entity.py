@@ -24,6 +24,7 @@ class ColumnType(StrEnum):
     MONEY = "money"        # decimal(18, 4), beside a currency column
     NUMBER = "number"      # a measured number: scores, rates, probabilities
     DECIMAL = "decimal"    # an exact number that is no money: quantities, points, rates
+    READING = "reading"    # decimal(38, 10): the value of a KPI, whatever its unit
     COUNT = "count"        # a whole number
     FLAG = "flag"          # true or false
     INSTANT = "instant"    # a moment, UTC, microseconds
@@ -39,6 +40,7 @@ SQL_TYPES = {
     ColumnType.MONEY: "DECIMAL(18, 4)",
     ColumnType.NUMBER: "DOUBLE",
     ColumnType.DECIMAL: "DECIMAL(18, 6)",
+    ColumnType.READING: "DECIMAL(38, 10)",
     ColumnType.COUNT: "BIGINT",
     ColumnType.FLAG: "BOOLEAN",
     ColumnType.INSTANT: "TIMESTAMP WITH TIME ZONE",

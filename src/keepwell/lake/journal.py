@@ -6,10 +6,13 @@ transaction carries the change's id, so that rolling forward twice commits once.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from keepwell.core.files import read_json_or_none, write_json_atomically
 from keepwell.lake import delta, head, locks, records
@@ -21,6 +24,8 @@ from keepwell.lake.table import table
 PENDING = "pending.json"
 STAGING = "staging"
 ALIVE = ".alive.lock"
+# held while scratch folders are made or looked through
+CENSUS = ".staging.lock"
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,11 @@ def recover(lake: Path) -> None:
     """Finish what a dead process had begun to commit, and sweep away what it had not. The caller is the lake's writer."""
     if (lake / PENDING).exists():
         _roll_forward(lake)
-    for folder in sorted((lake / STAGING).glob("*")):
-        with locks.held_or_none(folder / ALIVE) as lock:
-            if lock is not None:
-                sweep(lake, folder.name)
+    with FileLock(lake / CENSUS):
+        for folder in sorted((lake / STAGING).glob("*")):
+            with locks.held_or_none(folder / ALIVE) as lock:
+                if lock is not None:
+                    sweep(lake, folder.name)
 
 
 def recover_if_idle(lake: Path) -> None:
@@ -83,8 +89,27 @@ def recover_if_idle(lake: Path) -> None:
             recover(lake)
 
 
+@contextmanager
+def alive(staging: Path) -> Iterator[None]:
+    """Make the scratch folder of a change, which nobody sweeps away while the block runs."""
+    lock = FileLock(staging / ALIVE)
+    staging.parent.mkdir(parents=True, exist_ok=True)
+    # a folder that is made and not yet locked would be taken for a dead one's
+    with FileLock(staging.parent.parent / CENSUS):
+        staging.mkdir()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def sweep(lake: Path, import_id: str) -> None:
     """Remove every trace of a change that was never committed."""
+    pending = read_json_or_none(lake / PENDING)
+    if pending and pending["record"]["import_id"] == import_id:
+        # it was stopped while it was committed: its files count, and the next start rolls it forward
+        return
     if not (records.folder_of(lake, import_id) / records.RECORD).exists():
         shutil.rmtree(records.folder_of(lake, import_id), ignore_errors=True)
         for path in lake.glob(f"*/**/{import_id}-*.parquet"):
@@ -114,9 +139,8 @@ def _roll_forward(lake: Path) -> ChangeRecord:
 
 
 def _commit_once(lake: Path, import_id: str, change: TableChange) -> int:
-    definition = table(change.table)
-    found = delta.open_for_writing(lake / change.table, definition)
+    found = delta.open_for_writing(lake / change.table, table(change.table))
     done = delta.committed_version_or_none(found, import_id)
     if done is not None:
         return done
-    return delta.commit(found, definition, import_id, add=change.add, remove=change.remove, data_change=change.data_change)
+    return delta.commit(found, import_id, add=change.add, remove=change.remove, data_change=change.data_change)

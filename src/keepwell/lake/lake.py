@@ -11,7 +11,7 @@ from keepwell.core.progress import Progress, Silent, step
 from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.lake import delta, head, journal, locks, records, spread
 from keepwell.lake.landing import Change, Difference, difference, write_change
-from keepwell.lake.records import ChangeRecord, EntityCounts
+from keepwell.lake.records import ChangeKind, ChangeRecord, EntityCounts
 from keepwell.lake.snapshots import Snapshot
 from keepwell.lake.spread import StagedEntity
 
@@ -40,7 +40,7 @@ class Lake:
 
     def changes(self) -> list[ChangeRecord]:
         """Every import, undo and erasure, oldest first."""
-        return list(records.read_all(self.folder))
+        return [r for r in records.read_all(self.folder) if r.kind not in {ChangeKind.RESULTS, ChangeKind.COMPACTION}]
 
     def change(self, import_id: str) -> ChangeRecord:
         return records.read(self.folder, import_id)
@@ -50,9 +50,8 @@ class Lake:
         """A change in the making, with a scratch folder; what it wrote without committing is swept away when the block ends."""
         import_id = new_id(prefix, at)
         staging = self.folder / journal.STAGING / import_id
-        staging.mkdir(parents=True)
         change = Change(import_id, source, at, staging, records.folder_of(self.folder, import_id) / "before")
-        with locks.held_or_none(staging / journal.ALIVE):
+        with journal.alive(staging):
             try:
                 yield change
             finally:

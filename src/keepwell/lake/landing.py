@@ -94,8 +94,9 @@ def difference(engine: DuckDBEngine, change: Change, staged: Staged, snapshot: S
     return Difference(table, new, total - new, removed, parquet(path) if total else None, gone)
 
 
-def _meta(change: Change) -> str:
-    return f"{literal(change.source)} as {SOURCE}, {literal(change.import_id)} as {BATCH}, {change.at_sql} as {UPDATED}"
+def _meta(change: Change, table: Table) -> str:
+    values = {SOURCE: literal(change.source), BATCH: literal(change.import_id), UPDATED: change.at_sql}
+    return ", ".join(f"{values[name]} as {name}" for name, _ in table.meta_columns)
 
 
 def _default(table: Table, column: str, change: Change) -> str | None:
@@ -117,7 +118,7 @@ def _all_new(change: Change, staged: Staged) -> str:
         default = _default(staged.table, name, change)
         value = f"n.{quoted(name)}" if name in staged.provided else f"cast(null as {kind})"
         columns.append(f"coalesce({value}, {default}) as {quoted(name)}" if default else f"{value} as {quoted(name)}")
-    return f"select {', '.join(columns)}, {_meta(change)}, true as _is_new from {staged.rows} n where {_has_content(staged)}"
+    return f"select {', '.join(columns)}, {_meta(change, staged.table)}, true as _is_new from {staged.rows} n where {_has_content(staged)}"
 
 
 def _new_or_different(change: Change, staged: Staged) -> str:
@@ -137,7 +138,7 @@ def _new_or_different(change: Change, staged: Staged) -> str:
             differs.append(f"({silent}n.{column} is distinct from o.{column})")
     different = f" or (o.{first_key} is not null and ({' or '.join(differs)}))" if differs else ""
     return (
-        f"select {', '.join(columns)}, {_meta(change)}, o.{first_key} is null as _is_new "
+        f"select {', '.join(columns)}, {_meta(change, table)}, o.{first_key} is null as _is_new "
         f"from {staged.rows} n left join {quoted(table.name)} o on {on_key(table, 'n', 'o')} "
         f"where (o.{first_key} is null and {_has_content(staged)}){different}"
     )
@@ -170,8 +171,8 @@ def write_change(engine: DuckDBEngine, change: Change, found: Difference, snapsh
         if keep_images:
             engine.write_parquet(_images(change, found), change.images / f"{table.name}.parquet")
         remove = _files_holding(engine, table, snapshot)
-        sources.append(_survivors(table, [folder / f.path for f in remove]))
-    add = _write_files(engine, change, table, " union all by name ".join(sources), columns, folder) if sources else []
+        sources.append(survivors(table, [folder / f.path for f in remove]))
+    add = write_files(engine, change, table, " union all by name ".join(sources), columns, folder) if sources else []
     if touched:
         engine.execute("drop table _touched")
     return journal.TableChange(table.name, tuple(add), tuple(remove))
@@ -217,12 +218,14 @@ def _files_holding(engine: DuckDBEngine, table: Table, snapshot: Snapshot) -> li
     return [f for f in files if folder / f.path in paths]
 
 
-def _survivors(table: Table, paths: Sequence[Path]) -> str:
+def survivors(table: Table, paths: Sequence[Path]) -> str:
+    """The rows of data files whose keys are not touched, as a query."""
     listed = "[" + ", ".join(literal(str(p)) for p in paths) + "]"
     return f"select o.* from read_parquet({listed}, union_by_name = true, hive_partitioning = false) o anti join _touched t on {on_key(table, 'o', 't')}"
 
 
-def _write_files(engine: DuckDBEngine, change: Change, table: Table, rows: str, columns: Sequence[str], folder: Path) -> list[DataFile]:
+def write_files(engine: DuckDBEngine, change: Change, table: Table, rows: str, columns: Sequence[str], folder: Path) -> list[DataFile]:
+    """Write a query's rows as data files of the table, by month where it is partitioned."""
     typed = [(c, kind) for c, kind in table.all_columns if c in columns]
     cast = ", ".join(f"cast({quoted(c)} as {kind}) as {quoted(c)}" for c, kind in typed)
     # the typed empty set brings the columns that older files lack

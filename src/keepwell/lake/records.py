@@ -21,6 +21,7 @@ class ChangeKind(StrEnum):
     UNDO = "undo"
     ERASURE = "erasure"
     COMPACTION = "compaction"
+    RESULTS = "results"    # rows that a run computed
 
 
 @dataclass(frozen=True)

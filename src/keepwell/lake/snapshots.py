@@ -36,7 +36,7 @@ class Snapshot:
         definition: Table = table(name)
         folder = self.lake / name
         paths = tuple(str(folder / f.path) for f in self.data_files(name))
-        return TableSnapshot(name, paths, definition.all_columns, partitioned=definition.month_of is not None)
+        return TableSnapshot(name, paths, definition.all_columns)
 
     def rows(self, name: str) -> int:
         return sum(f.rows for f in self.data_files(name))
@@ -61,7 +61,8 @@ def _customer_columns(name: str) -> list[str]:
 
 
 def _through_identities(stored: TableSnapshot, columns: list[str], *, is_customer_list: bool) -> Steps:
-    who = Steps().then("who", f"select distinct {IDENTITY_KEY} as stored_id, customer_id as today_id from identities")
+    # two sources may write one stored id; a fact must not double for that
+    who = Steps().then("who", f"select {IDENTITY_KEY} as stored_id, min(customer_id) as today_id from identities group by 1")
     joins = "\n".join(f"left join who as {quoted('who_' + c)} on {quoted('who_' + c)}.stored_id = stored.{quoted(c)}" for c in columns)
     shown = [
         f"coalesce({quoted('who_' + c)}.today_id, stored.{quoted(c)}) as {quoted(c)}" if c in columns else f"stored.{quoted(c)}"

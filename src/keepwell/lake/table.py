@@ -30,7 +30,12 @@ class Table:
 
     @property
     def all_columns(self) -> tuple[tuple[str, str], ...]:
-        return (*self.columns, *META_COLUMNS)
+        return (*self.columns, *self.meta_columns)
+
+    @property
+    def meta_columns(self) -> tuple[tuple[str, str], ...]:
+        """The columns that landing adds; ``identities`` has a ``source`` of its own, which is part of its key."""
+        return tuple((name, kind) for name, kind in META_COLUMNS if name not in self.column_names)
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -59,7 +64,7 @@ def _history_table(e: Entity) -> Table:
 
 
 def _personal_table(name: str, key: tuple[str, ...], owners: list[Entity]) -> Table:
-    columns = {k: "VARCHAR" for k in key}
+    columns: dict[str, str] = dict.fromkeys(key, "VARCHAR")
     for owner in owners:
         columns.update({c.name: c.sql_type for c in owner.personal_columns})
     return Table(name=name, columns=tuple(columns.items()), key=key, leaves_empty_rows_out=True)

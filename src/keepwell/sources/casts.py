@@ -52,7 +52,7 @@ def cast(value: str, held: str, column: Column, style: Style, prepared: str, par
             return Cast(NOTHING, as_text, parsed)
         case ColumnType.CODE:
             return Cast(NOTHING, as_text, _accepted_code(parsed, column))
-        case ColumnType.MONEY | ColumnType.DECIMAL:
+        case ColumnType.MONEY | ColumnType.DECIMAL | ColumnType.READING:
             return _exact(value, held, column, style, prepared, parsed)
         case ColumnType.NUMBER:
             number = _number_text(value, style) if is_text(held) else value

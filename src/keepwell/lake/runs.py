@@ -1,0 +1,122 @@
+"""Runs: what a refresh computed, from which versions, published all at once.
+
+The results lie in the derived tables under their run's id. The pointer to the published run moves last, so a reader never sees
+half a run, and a run that died is never seen at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from keepwell.core.errors import unknown
+from keepwell.core.files import read_json_or_none, write_json_atomically
+from keepwell.lake import journal, locks
+from keepwell.lake.entity import entities
+from keepwell.lake.lake import Lake
+from keepwell.lake.landing import Difference, parquet, write_change
+from keepwell.lake.records import ChangeKind, ChangeRecord
+from keepwell.lake.table import BATCH, META_COLUMNS, PROFILES, SOURCE, TEXTS, UPDATED, table
+
+FOLDER = "runs"
+PUBLISHED = "published.json"
+SOURCE_OF_RESULTS = "keepwell"
+# erasure must reach every version of these, so no run may hold on to one
+NEVER_PINNED = {PROFILES, TEXTS}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One refresh: the day it looked from, the versions it read, the definitions it used."""
+
+    run_id: str
+    as_of: date
+    started_at: datetime
+    finished_at: datetime
+    code_version: str
+    versions: dict[str, int]
+    definitions: dict[str, str]
+    seconds: dict[str, float] = field(default_factory=dict)
+    results: dict[str, int] = field(default_factory=dict)     # derived table -> its version with this run's rows
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        given = dict(found)
+        given["as_of"] = date.fromisoformat(given["as_of"])
+        given["started_at"] = datetime.fromisoformat(given["started_at"])
+        given["finished_at"] = datetime.fromisoformat(given["finished_at"])
+        return cls(**given)
+
+
+def pinned_versions(lake: Lake) -> dict[str, int]:
+    """The versions that a run beginning now reads: every table of facts, none of personal data or results."""
+    results = {name for name, e in entities().items() if e.is_derived}
+    return {n: v for n, v in lake.snapshot().versions.items() if n not in NEVER_PINNED and n not in results}
+
+
+def store_results(lake: Lake, run_id: str, at: datetime, results: Mapping[str, pa.Table]) -> dict[str, int]:
+    """Write the rows that a run computed, one Arrow table a derived table; returns the versions that hold them.
+
+    The rows carry ``run_id``; nothing is replaced, so an earlier run can always be read as it was known.
+    """
+    with lake.begin(SOURCE_OF_RESULTS, at, prefix="res") as change:
+        with locks.writer(lake.folder), lake.engine(change.staging / ".spill") as engine:
+            journal.recover(lake.folder)
+            snapshot = lake.snapshot()
+            changes = []
+            for name, rows in results.items():
+                path = change.staging / f"{name}.parquet"
+                pq.write_table(_with_meta(name, rows, run_id, at), path)
+                if rows.num_rows:
+                    found = Difference(table(name), inserted=rows.num_rows, rows=f"(select *, true as _is_new from {parquet(path)})")
+                    changes.append(write_change(engine, change, found, snapshot, keep_images=False))
+            record = ChangeRecord(change.import_id, ChangeKind.RESULTS, SOURCE_OF_RESULTS, at, finished_at=at)
+            done = journal.commit(lake.folder, record, changes)
+            return {name: done.versions_after[name] for name in results if name in done.versions_after}
+
+
+def _with_meta(name: str, rows: pa.Table, run_id: str, at: datetime) -> pa.Table:
+    wanted = [c for c, _ in table(name).columns]
+    given = rows.select([c for c in rows.column_names if c in wanted])
+    size = rows.num_rows
+    meta = {SOURCE: pa.array([SOURCE_OF_RESULTS] * size), BATCH: pa.array([run_id] * size), UPDATED: pa.array([at] * size, pa.timestamp("us", tz="UTC"))}
+    for column, _ in META_COLUMNS:
+        given = given.append_column(column, meta[column])
+    missing = [c for c in wanted if c not in given.column_names]
+    if missing:
+        raise ValueError(f"the rows for {name} lack {missing}")
+    return given
+
+
+def publish(lake: Lake, run: Run) -> None:
+    """Make the run the one that readers see."""
+    write_json_atomically(lake.folder / FOLDER / f"{run.run_id}.json", run.to_json())
+    write_json_atomically(lake.folder / PUBLISHED, {"run_id": run.run_id})
+
+
+def published_or_none(lake: Lake) -> Run | None:
+    """The run that readers see; None before the first refresh."""
+    pointer = read_json_or_none(lake.folder / PUBLISHED)
+    return run(lake, pointer["run_id"]) if pointer else None
+
+
+def all_runs(lake: Lake) -> list[Run]:
+    """Every run, oldest first."""
+    folder: Path = lake.folder / FOLDER
+    found = [Run.from_json(r) for p in sorted(folder.glob("*.json")) if (r := read_json_or_none(p)) is not None] if folder.is_dir() else []
+    return sorted(found, key=lambda r: (r.started_at, r.run_id))
+
+
+def run(lake: Lake, run_id: str) -> Run:
+    """The run of that id; an unknown id answers with the nearest known one."""
+    found = read_json_or_none(lake.folder / FOLDER / f"{run_id}.json") if run_id.replace("_", "").isalnum() else None
+    if found is None:
+        raise unknown("run", run_id, (r.run_id for r in all_runs(lake)))
+    return Run.from_json(found)

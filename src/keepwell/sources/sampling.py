@@ -1,0 +1,42 @@
+"""A look at a file: its columns and some values from all over it, for suggesting a mapping."""
+
+import tempfile
+from pathlib import Path
+
+from keepwell.core.errors import WrongUseError
+from keepwell.core.progress import Progress, Silent
+from keepwell.engine.duckdb import DuckDBEngine, Resources
+from keepwell.engine.sql import literal, quoted
+from keepwell.sources.evidence import SampleColumn
+from keepwell.sources.reader import Reading, ReadOptions, reader_for
+
+VALUES = 400
+# of a longer text file only the beginning is looked at
+LOOK_AT_BYTES = 32 << 20
+
+
+def sample(path: Path, progress: Progress | None = None) -> list[SampleColumn]:
+    """The file's columns with up to 400 values each, the same ones each time."""
+    if not path.is_file():
+        raise WrongUseError(f"There is no file {path}.", "Name the file to look at.")
+    with tempfile.TemporaryDirectory(prefix="keepwell-") as scratch:
+        folder = Path(scratch)
+        with DuckDBEngine(Resources(folder / "spill")) as engine:
+            raw = reader_for(path)(_beginning(path, folder), Reading(folder, engine, progress or Silent(), ReadOptions()))
+            every = max(1, raw.rows // VALUES)
+            columns = ", ".join(f"cast({quoted(c)} as varchar)" for c, _ in raw.columns)
+            file = f"read_parquet({literal(str(raw.raw))}, file_row_number = true, hive_partitioning = false)"
+            rows = engine.rows(f"select {columns} from {file} where file_row_number % {every} = 0 limit {VALUES}")
+        return [SampleColumn(name, tuple(row[i] for row in rows)) for i, (name, _) in enumerate(raw.columns)]
+
+
+def _beginning(path: Path, folder: Path) -> Path:
+    """The file itself, or a copy of its first whole lines when it is long text."""
+    if path.suffix.lower() not in {".csv", ".tsv", ".txt", ".jsonl", ".ndjson"} or path.stat().st_size <= LOOK_AT_BYTES:
+        return path
+    head = folder / path.name
+    with path.open("rb") as source, head.open("wb") as target:
+        target.write(source.read(LOOK_AT_BYTES))
+        target.write(source.readline())
+    return head
+

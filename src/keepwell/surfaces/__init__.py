@@ -1,0 +1,1 @@
+"""How people reach it: the command line, Python, and the refresh that both start."""

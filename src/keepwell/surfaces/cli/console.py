@@ -1,0 +1,167 @@
+"""How the command line speaks: answers on stdout in the format asked for, everything else on stderr."""
+
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from keepwell.core.errors import KeepwellError
+
+WIDTH_WITHOUT_TERMINAL = 140
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Format(StrEnum):
+    """How a reading command answers."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to answer.")]
+OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="Write the answer to a file instead of the screen.")]
+
+
+def errors() -> Console:
+    """Where everything goes that is not the answer."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def answer(rows: Sequence[dict[str, Any]], table: Callable[[], RenderableType], format_: Format, output: Path | None) -> None:
+    """Give the answer: the table to people, or the rows as JSON or CSV to programs."""
+    if format_ is Format.JSON:
+        _write(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str) + "\n", output)
+    elif format_ is Format.CSV:
+        _write(_csv(rows), output)
+    elif output is None:
+        _screen(sys.stdout).print(table())
+    else:
+        text = io.StringIO()
+        Console(file=text, width=WIDTH_WITHOUT_TERMINAL, highlight=False).print(table())
+        _write(text.getvalue(), output)
+
+
+def _screen(stream: Any) -> Console:
+    width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
+    return Console(file=stream, width=width, highlight=False)
+
+
+def say(renderable: RenderableType) -> None:
+    """Print something for people on stdout."""
+    _screen(sys.stdout).print(renderable)
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list | tuple) else value
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise KeepwellError(f"{output} can't be written: {error.strerror}", "Choose another file with -o.") from error
+
+
+def show_error(error: KeepwellError) -> None:
+    """Say on stderr what is wrong and what to do."""
+    screen = errors()
+    screen.print(f"Error: {error.message}", markup=False, style="bold red" if screen.is_terminal else None)
+    if error.hint:
+        screen.print(error.hint, markup=False)
+
+
+def note(text: str) -> None:
+    """Say something on stderr that is neither the answer nor an error."""
+    errors().print(text, markup=False)
+
+
+def watcher() -> "BarProgress | LineProgress":
+    """A progress bar on a terminal, plain lines otherwise."""
+    screen = errors()
+    return BarProgress(screen) if screen.is_terminal else LineProgress(screen)
+
+
+class BarProgress:
+    """Steps as bars that come and go; used as a context so that the screen is left tidy."""
+
+    def __init__(self, screen: Console) -> None:
+        self._bars = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(), TimeRemainingColumn(), console=screen, transient=True,
+        )  # fmt: skip
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> "BarProgress":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def start(self, step: str) -> None:
+        self._task = self._bars.add_task(step, total=1.0)
+
+    def advance(self, share: float) -> None:
+        if self._task is not None:
+            self._bars.update(self._task, completed=min(share, 1.0))
+
+    def finish(self, note: str = "") -> None:
+        if self._task is not None:
+            description = f"{self._bars.tasks[self._task].description}: {note}" if note else None
+            self._bars.update(self._task, completed=1.0, description=description)
+
+
+@dataclass
+class LineProgress:
+    """Steps as lines: when one ends, and every few seconds while a long one runs."""
+
+    screen: Console
+    _step: str = ""
+    _began: float = 0.0
+    _told: float = 0.0
+
+    def __enter__(self) -> "LineProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def start(self, step: str) -> None:
+        self._step, self._began = step, time.monotonic()
+        self._told = self._began
+
+    def advance(self, share: float) -> None:
+        now = time.monotonic()
+        if now - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = now
+            self.screen.print(f"{self._step}: {share:.0%}", markup=False)
+
+    def finish(self, note: str = "") -> None:
+        took = time.monotonic() - self._began
+        if took >= SECONDS_BETWEEN_LINES:
+            self.screen.print(f"{self._step}: done in {took:.0f} s{', ' + note if note else ''}", markup=False)

@@ -1,0 +1,70 @@
+"""The demo business: a workspace to look at before one has data of one's own."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from keepwell.core.clock import SystemClock
+from keepwell.core.errors import KeepwellError
+from keepwell.core.progress import Progress, step
+from keepwell.core.settings import FILE_NAME, Locale, Settings
+from keepwell.core.workspace import create_workspace
+from keepwell.demo.business import generate
+from keepwell.lake.records import EntityCounts
+from keepwell.sources import imports as importing
+from keepwell.sources.imports import ImportRequest
+from keepwell.surfaces.cli.console import note, say, watcher
+from keepwell.surfaces.cli.measures import readings_table
+from keepwell.surfaces.python import Workspace
+from keepwell.surfaces.worker.refresh import refresh
+from keepwell.surfaces.words import words_of
+
+# the last month of the demo business; its data end with it
+PERIOD = "2026-10"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="The workspace to make.")] = Path("demo-workspace"),
+    customers: Annotated[int, typer.Option(min=50, help="Size of the business.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="Another seed, another business.")] = 7,
+    locale: Annotated[Locale, typer.Option(help="Language of labels.")] = Locale.ENGLISH,
+) -> None:
+    """Make a workspace of a made-up bilingual business, import it, compute it and print its scorecard."""
+    if (folder / FILE_NAME).exists():
+        raise KeepwellError(f"{folder} is a workspace already.", f"Look at it with `keepwell -w {folder} kpi revenue`, or name another folder.")
+    settings = Settings(currency="CNY", timezone="Asia/Shanghai", locale=locale)
+    workspace = Workspace(create_workspace(folder, settings), SystemClock())
+    with watcher() as progress, tempfile.TemporaryDirectory(prefix="keepwell-demo-") as scratch:
+        counts = _import(workspace, Path(scratch), customers, seed, progress)
+        refresh(workspace.place, workspace.lake, workspace.clock, progress=progress)
+    read = sum(c.read for c in counts)
+    rejected = sum(c.rejected for c in counts)
+    note(f"{read:,} rows of {len({c.entity for c in counts})} entities imported; {rejected:,} rejected, as they should be: the business has dirty rows.")
+    print_scorecard(workspace)
+    say(Text(f"\nLook further: keepwell -w {folder} kpi revenue --period 2026 --grain month", style="dim"))
+
+
+def _import(workspace: Workspace, scratch: Path, customers: int, seed: int, progress: Progress) -> list[EntityCounts]:
+    with step(progress, "make up a business"):
+        business = generate(scratch, seed=seed, customers=customers)
+    counts: list[EntityCounts] = []
+    for delivery in business.imports:
+        request = ImportRequest(delivery.files, delivery.entity, delivery.mapping, delivery.source)
+        counts += importing.run(workspace.place, workspace.lake, request, workspace.clock, progress).entities
+    return counts
+
+
+def print_scorecard(workspace: Workspace) -> None:
+    """Every KPI that has data, for the demo's last month."""
+    settings = workspace.place.settings
+    found = workspace.kpi(period=PERIOD)
+    say(Text(f"\n{words_of(settings.locale)('scorecard')} {PERIOD}\n", style="bold"))
+    say(readings_table(found, workspace))

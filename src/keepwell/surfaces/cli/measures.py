@@ -1,0 +1,260 @@
+"""Commands about numbers: refresh, runs, show, kpis, kpi, customers."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from keepwell.core.errors import unknown
+from keepwell.core.periods import Grain
+from keepwell.core.settings import EngineName, Settings
+from keepwell.lake import runs as run_store
+from keepwell.lake.runs import Run
+from keepwell.metrics.kpi import Kpi, kpi
+from keepwell.metrics.reading import Reading, Readings
+from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note, say, watcher
+from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.figures import change_words, interval_or_empty, sparkline, value_or_words
+from keepwell.surfaces.python import Workspace
+from keepwell.surfaces.worker.refresh import refresh as compute
+from keepwell.surfaces.words import words_of
+
+TREND_PERIODS = 12
+STYLES = {"better": "green", "worse": "red", "": ""}
+
+Say = Callable[[str], str]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("refresh")(refresh)
+    app.command("runs")(list_runs)
+    app.command("show")(show_run)
+    app.command("kpis")(list_kpis)
+    app.command("kpi")(read_kpis)
+    app.command("customers")(list_customers)
+
+
+def refresh(
+    context: typer.Context,
+    as_of: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Look from this day: later facts are not known yet.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Compute engine of this run.")] = None,
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """Compute everything and publish one run."""
+    workspace = opened(context)
+    if engine is not None and engine not in list(EngineName):
+        raise unknown("engine", engine, [str(e) for e in EngineName])
+    with watcher() as progress:
+        run = compute(workspace.place, workspace.lake, workspace.clock, as_of=as_of.date() if as_of else None, progress=progress)
+    word = words_of(workspace.place.settings.locale)
+    answer([run.to_json()], lambda: _runs_table([run], run, word), format_, output)
+
+
+def list_runs(context: typer.Context, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
+    """List the runs, the published one marked."""
+    workspace = opened(context)
+    found = workspace.runs()
+    word = words_of(workspace.place.settings.locale)
+    if not found and format_ is Format.TABLE:
+        say(Text(f"{word('no_runs')}\n{word('no_runs_advice')}"))
+        return
+    published = run_store.published_or_none(workspace.lake)
+    answer([r.to_json() | {"is_published": published is not None and r.run_id == published.run_id} for r in found], lambda: _runs_table(found, published, word), format_, output)
+
+
+def _runs_table(found: Sequence[Run], published: Run | None, word: Say) -> Table:
+    shown = Table(word("run"), word("when"), word("as_of"), word("took"), "", box=None, pad_edge=False)
+    for r in found:
+        took = (r.finished_at - r.started_at).total_seconds()
+        mark = Text(word("published"), style="green") if published and r.run_id == published.run_id else Text()
+        shown.add_row(r.run_id, f"{r.started_at:%Y-%m-%d %H:%M}", r.as_of.isoformat(), f"{took:.1f} s", mark)
+    return shown
+
+
+def show_run(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="The run (see `keepwell runs`).", show_default=False)],
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """Show a run: inputs with their versions, definitions, durations."""
+    workspace = opened(context)
+    found = run_store.run(workspace.lake, run)
+
+    def table() -> Group:
+        inputs = Table("table", "version", box=None, pad_edge=False)
+        for name, version in sorted(found.versions.items()):
+            inputs.add_row(name, str(version))
+        definitions = Table("KPI", "definition", box=None, pad_edge=False)
+        for name, fingerprint in sorted(found.definitions.items()):
+            definitions.add_row(name, fingerprint)
+        seconds = ", ".join(f"{name} {took:.1f} s" for name, took in found.seconds.items())
+        return Group(Text(f"{found.run_id}  as of {found.as_of}  Keepwell {found.code_version}  {seconds}\n"), inputs, Text(), definitions)
+
+    answer([found.to_json()], table, format_, output)
+
+
+def list_kpis(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="One KPI, for its definition and example.", show_default=False)] = None,
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """The catalogue; with a name its definition and example."""
+    workspace = opened(context)
+    known = workspace.kpis
+    settings = workspace.place.settings
+    word = words_of(settings.locale)
+    if name is not None:
+        found = kpi(name, known)
+        answer([_kpi_json(found)], lambda: _definition(found, settings, word), format_, output)
+        return
+    answer([_kpi_json(k) for k in known.values()], lambda: _catalogue(list(known.values()), settings, word), format_, output)
+
+
+def _kpi_json(k: Kpi) -> dict[str, Any]:
+    return {
+        "name": k.name, "theme": k.theme, "title": k.title, "meaning": k.meaning, "formula": k.formula, "kind": str(k.kind), "fact": k.fact,
+        "time": k.time, "where": k.where, "expression": k.expression, "numerator": k.numerator, "denominator": k.denominator, "unit": str(k.unit),
+        "better": str(k.better), "additivity": str(k.additivity), "when_empty": str(k.when_empty), "min_n": k.min_n,
+        "dimensions": list(k.dimensions), "version": k.version, "definition_hash": k.definition_hash, "is_users": k.is_users,
+    }  # fmt: skip
+
+
+def _catalogue(known: Sequence[Kpi], settings: Settings, word: Say) -> Table:
+    shown = Table(word("theme"), word("name"), word("title"), word("unit"), word("better"), word("meaning"), box=None, pad_edge=False)
+    for k in known:
+        shown.add_row(k.theme, k.name, k.title[settings.locale], word(k.unit), word(k.better), k.meaning[settings.locale])
+    return shown
+
+
+def _definition(k: Kpi, settings: Settings, word: Say) -> Group:
+    rows = Table(box=None, show_header=False, pad_edge=False)
+    rows.add_column(style="dim")
+    rows.add_column()
+    sql = k.expression or f"{k.numerator}  ÷  {k.denominator}"
+    for label, text in (
+        (word("meaning"), k.meaning[settings.locale]),
+        (word("formula"), k.formula[settings.locale]),
+        (word("unit"), f"{word(k.unit)}, {word(k.better)}"),
+        (word("fact"), f"{k.fact}, {k.time}"),
+        ("SQL", sql + (f"  where {k.where}" if k.where else "")),
+        (word("dimensions"), ", ".join(k.dimensions)),
+        (word("definition"), f"version {k.version}, {k.definition_hash}"),
+        (word("example"), f"{k.example.period}: {k.example.value}, n = {k.example.n}"),
+    ):
+        rows.add_row(label, Text(text))
+    examples = [_example_table(name, listed) for name, listed in k.example.rows.items()]
+    return Group(Text(f"{k.title[settings.locale]}  ({k.name})\n", style="bold"), rows, Text(), *examples)
+
+
+def _example_table(name: str, listed: Sequence[dict[str, Any]]) -> Group:
+    columns = list(dict.fromkeys(c for row in listed for c in row))
+    shown = Table(*columns, box=None, pad_edge=False)
+    for row in listed:
+        shown.add_row(*(Text(str(row.get(c, ""))) for c in columns))
+    return Group(Text(name, style="dim"), shown, Text())
+
+
+def read_kpis(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(help="KPIs (see `keepwell kpis`).", show_default=False)],
+    period: Annotated[str, typer.Option(help="all, 2026, 2026-H1, 2026-Q3, 2026-10, 2026-W41, 2026-10-05, FY2026-Q1, last-month, or A..B.")] = "last-month",
+    grain: Annotated[Grain | None, typer.Option(help="Divide the period; by default as it is named.")] = None,
+    by: Annotated[str | None, typer.Option(help="Break down by a dimension.")] = None,
+    where: Annotated[str | None, typer.Option(help="Only rows for which this SQL holds.")] = None,
+    run: Annotated[str | None, typer.Option(help="As that run knew it.")] = None,
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """Readings with interval, n, change and whether the change is real."""
+    workspace = opened(context)
+    found = workspace.kpi(*names, period=period, grain=grain, by=by, where=where, run=run)
+    settings = workspace.place.settings
+    word = words_of(settings.locale)
+    if not found and format_ is Format.TABLE:
+        note(word("no_readings"))
+    answer(found.to_json(), lambda: readings_table(found, workspace, where=where, run=run), format_, output)
+
+
+def readings_table(found: Readings, workspace: Workspace, *, where: str | None = None, run: str | None = None) -> Table:
+    """Readings for people: one row each, with the last twelve periods as bars."""
+    settings = workspace.place.settings
+    word = words_of(settings.locale)
+    known = workspace.kpis
+    has_members = any(r.dimension for r in found)
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column(word("kpi"))
+    shown.add_column(word("period"))
+    if has_members:
+        shown.add_column(found[0].dimension or word("member"))
+    for name in ("value", "interval", "n"):
+        shown.add_column(word(name), justify="right")
+    for name in ("versus_previous", "versus_last_year", "trend"):
+        shown.add_column(word(name))
+    trends = _trends(found, workspace, where, run)
+    for r in found:
+        k = known[r.kpi]
+        previous, previous_colour = change_words(r.change_previous, r.change_previous_is_real, k, settings)
+        last_year, last_year_colour = change_words(r.change_last_year, r.change_last_year_is_real, k, settings)
+        period = f"{r.period} ({word('open_period')})" if r.is_open else r.period
+        cells: list[Any] = [k.title[settings.locale], period]
+        if has_members:
+            cells.append(Text(r.member or ""))
+        cells += [value_or_words(r, k, settings), interval_or_empty(r, k, settings), f"{r.n:,}"]
+        cells += [Text(previous, style=STYLES[previous_colour]), Text(last_year, style=STYLES[last_year_colour])]
+        shown.add_row(*cells, trends.get((r.kpi, r.member, r.period_start), ""))
+    return shown
+
+
+def _trends(found: Readings, workspace: Workspace, where: str | None, run: str | None) -> dict[tuple[str, str | None, dt.date], str]:
+    """For each reading the last twelve periods up to it, as bars."""
+    if not found or found[0].grain == Grain.ALL:
+        return {}
+    calendar = workspace.place.calendar
+    grain = Grain(found[0].grain)
+    first = min(r.period_start for r in found)
+    start = calendar.containing(grain, first)
+    for _ in range(TREND_PERIODS - 1):
+        start = calendar.previous_or_none(start) or start
+    last = max(r.period_end for r in found)
+    names = list(dict.fromkeys(r.kpi for r in found))
+    span = f"{start.start.isoformat()}..{last.isoformat()}"
+    longer = workspace.kpi(*names, period=span, grain=grain, by=found[0].dimension, where=where, run=run)
+    series: dict[tuple[str, str | None], list[Reading]] = {}
+    for r in longer:
+        series.setdefault((r.kpi, r.member), []).append(r)
+    return {
+        (r.kpi, r.member, r.period_start): sparkline([p.value for p in series.get((r.kpi, r.member), []) if p.period_start <= r.period_start][-TREND_PERIODS:])
+        for r in found
+    }
+
+
+def list_customers(
+    context: typer.Context,
+    where: Annotated[str | None, typer.Option(help="Only customers for whom this SQL holds.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """List customers, without their personal data."""
+    workspace = opened(context)
+    found = workspace.customers(where=where, limit=limit)
+    rows = found.to_json()
+
+    def table() -> Table:
+        filled = [c for c in found.table.column_names if any(row[c] is not None for row in rows)] or ["customer_id"]
+        shown = Table(*filled, box=None, pad_edge=False)
+        for row in rows:
+            shown.add_row(*(Text("" if row[c] is None else str(row[c])) for c in filled))
+        return shown
+
+    answer(rows, table, format_, output)
+
+

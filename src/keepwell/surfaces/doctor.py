@@ -1,0 +1,125 @@
+"""Is everything in order, and if not, what to do."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from keepwell.core.errors import KeepwellError
+from keepwell.core.workspace import Workspace
+from keepwell.lake import delta, head, journal, locks, runs
+from keepwell.lake.lake import Lake
+from keepwell.lake.table import table
+from keepwell.metrics.kpi import catalogue
+
+LITTLE_DISK = 2 << 30
+OLDEST_PYTHON = (3, 11)
+
+
+class State(StrEnum):
+    """What a check found."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was looked at, what was found, what to do."""
+
+    check: str
+    state: State
+    found: str
+    advice: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(workspace: Workspace) -> list[Finding]:
+    """Every check of the workspace; a check that can't be made is a finding too."""
+    checks: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (_python, _settings, _disk, _lake, _tables, _runs, _kpis)
+    found: list[Finding] = []
+    for check in checks:
+        try:
+            found += check(workspace)
+        except KeepwellError as error:
+            found.append(Finding(check.__name__.strip("_"), State.FAILED, error.message, error.hint or ""))
+    return found
+
+
+def _python(workspace: Workspace) -> Iterator[Finding]:
+    del workspace
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    is_new = sys.version_info[:2] >= OLDEST_PYTHON
+    yield Finding("python", State.OK if is_new else State.FAILED, version, "" if is_new else "Keepwell needs Python 3.11 or newer.")
+
+
+def _settings(workspace: Workspace) -> Iterator[Finding]:
+    s = workspace.settings
+    yield Finding("settings", State.OK, f"{s.profile}, {s.currency}, {s.timezone}, {s.locale}")
+
+
+def _disk(workspace: Workspace) -> Iterator[Finding]:
+    free = shutil.disk_usage(workspace.folder).free
+    advice = "" if free > LITTLE_DISK else "An import needs about twice the size of its file; make room."
+    yield Finding("disk", State.OK if free > LITTLE_DISK else State.WARNING, f"{free / (1 << 30):.1f} GB free", advice)
+    is_writable = os.access(workspace.folder, os.W_OK)
+    yield Finding("folder", State.OK if is_writable else State.FAILED, str(workspace.folder), "" if is_writable else "Give yourself the right to write there.")
+
+
+def _lake(workspace: Workspace) -> Iterator[Finding]:
+    folder = workspace.lake_folder
+    delta.check_folder_name(folder)
+    if (folder / journal.PENDING).exists():
+        Lake(folder)
+    if (folder / journal.PENDING).exists():
+        yield Finding("lake", State.WARNING, "an import is being committed", "Wait; if no import runs, the next command finishes it.")
+        return
+    with locks.held_or_none(folder / locks.WRITER) as lock:
+        is_busy = lock is None
+    number = head.read(folder).number
+    yield Finding("lake", State.OK, f"{number} changes{', one under way' if is_busy else ''}")
+
+
+def _tables(workspace: Workspace) -> Iterator[Finding]:
+    for name, version in sorted(head.read(workspace.lake_folder).tables.items()):
+        folder = workspace.lake_folder / name
+        found = delta.open_or_none(folder)
+        missing = _missing_files(folder, version) if found else []
+        if found is None or missing:
+            yield Finding(name, State.FAILED, f"{len(missing) or 'all'} data files are gone", "Restore the lake's folder from a backup.")
+        elif found.version() != version:
+            yield Finding(
+                name, State.WARNING, f"version {found.version()}, but Keepwell wrote {version}",
+                "Another program wrote to this table; its rows are not read. Import them instead.",
+            )  # fmt: skip
+        elif {f.name for f in found.schema().fields} - {c for c, _ in table(name).all_columns} - {"month"}:
+            yield Finding(name, State.WARNING, "has columns that this Keepwell does not know", "Was it written by a newer version? Then update.")
+
+
+def _missing_files(folder: Path, version: int) -> list[str]:
+    found = delta.open_or_none(folder, version)
+    return [f.path for f in delta.files(found) if not (folder / f.path).exists()] if found else []
+
+
+def _runs(workspace: Workspace) -> Iterator[Finding]:
+    lake = Lake(workspace.lake_folder)
+    run = runs.published_or_none(lake)
+    if run is None:
+        yield Finding("refresh", State.WARNING, "never", "`keepwell refresh` computes everything.")
+        return
+    is_stale = runs.pinned_versions(lake) != run.versions
+    advice = "Data came after it: `keepwell refresh`." if is_stale else ""
+    yield Finding("refresh", State.WARNING if is_stale else State.OK, run.run_id, advice)
+
+
+def _kpis(workspace: Workspace) -> Iterator[Finding]:
+    known = catalogue(workspace.kpi_folder)
+    own = sum(k.is_users for k in known.values())
+    yield Finding("kpis", State.OK, f"{len(known)}, {own} of them your own")

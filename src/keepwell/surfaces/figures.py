@@ -1,0 +1,72 @@
+"""Figures as people read them: in the locale's format, with their unit, and small pictures of a series in text."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from babel.numbers import format_decimal, format_percent
+
+from keepwell.core.money import format_money
+from keepwell.core.settings import Settings
+from keepwell.metrics.kpi import Better, Kpi, Unit
+from keepwell.metrics.reading import Reading, Status
+from keepwell.surfaces.words import words_of
+
+BARS = "▁▂▃▄▅▆▇█"
+GAP = "·"
+BABEL_LOCALES = {"en": "en", "zh": "zh_Hans_CN"}
+
+
+def figure(value: Decimal | float, unit: Unit, settings: Settings) -> str:
+    """A value with its unit: money in the reporting currency, a share as per cent, the rest with as many decimals as they bear."""
+    locale = BABEL_LOCALES[settings.locale]
+    exact = Decimal(str(value))
+    match unit:
+        case Unit.MONEY:
+            return format_money(exact, settings.currency, locale)
+        case Unit.SHARE:
+            return format_percent(exact, format="#,##0.0 %" if locale == "en" else "#,##0.0%", locale=locale)
+        case Unit.COUNT:
+            # the end of an interval may fall between two counts; nobody needs its decimals once there are hundreds
+            return format_decimal(exact, format="#,##0" if abs(exact) >= 100 else "#,##0.#", locale=locale)
+        case _:
+            return format_decimal(exact, format="#,##0.0#", locale=locale)
+
+
+def value_or_words(reading: Reading, kpi: Kpi, settings: Settings) -> str:
+    """The value; in words where there is none, and with a word where it rests on too few."""
+    say = words_of(settings.locale)
+    if reading.value is None:
+        return say("no_data")
+    shown = figure(reading.value, kpi.unit, settings)
+    return f"{shown} ({say('too_few')})" if reading.status is Status.TOO_FEW else shown
+
+
+def interval_or_empty(reading: Reading, kpi: Kpi, settings: Settings) -> str:
+    """The 95 % interval; nothing where the reading has none."""
+    if reading.ci_low is None or reading.ci_high is None:
+        return ""
+    return f"{figure(reading.ci_low, kpi.unit, settings)} – {figure(reading.ci_high, kpi.unit, settings)}"
+
+
+def change_words(change: Decimal | None, is_real: bool | None, before_sign: Kpi, settings: Settings) -> tuple[str, str]:
+    """A change with ▲ or ▼ where it is real and in words where it is not, and whether it is "better", "worse" or "" ."""
+    if change is None:
+        return "", ""
+    if not is_real:
+        return words_of(settings.locale)("no_clear_change"), ""
+    arrow = "▲" if change > 0 else "▼"
+    shown = figure(abs(change), before_sign.unit, settings)
+    if before_sign.better is Better.TARGET:
+        return f"{arrow} {shown}", ""
+    is_better = (change > 0) is (before_sign.better is Better.UP)
+    return f"{arrow} {shown}", "better" if is_better else "worse"
+
+
+def sparkline(values: Sequence[Decimal | float | None]) -> str:
+    """A series as small bars from the lowest to the highest value; a dot where there is none."""
+    known = [float(v) for v in values if v is not None]
+    if not known:
+        return GAP * len(values)
+    low, high = min(known), max(known)
+    span = high - low
+    return "".join(GAP if v is None else BARS[round((float(v) - low) / span * (len(BARS) - 1)) if span else len(BARS) // 2] for v in values)

@@ -1,0 +1,205 @@
+"""The Python API: a workspace opened, its KPIs and customers read."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from keepwell.core.clock import Clock, SystemClock, today
+from keepwell.core.errors import WrongUseError, did_you_mean
+from keepwell.core.periods import Grain, Span
+from keepwell.core.workspace import Workspace as Place
+from keepwell.core.workspace import open_workspace
+from keepwell.engine.sql import Steps, names, quoted
+from keepwell.engine.walls import check_expression
+from keepwell.lake import runs
+from keepwell.lake.entity import entity
+from keepwell.lake.lake import Lake
+from keepwell.lake.runs import Run
+from keepwell.lake.snapshots import Snapshot
+from keepwell.metrics.evaluate import Question, evaluate
+from keepwell.metrics.kpi import Kpi, catalogue, kpi
+from keepwell.metrics.reading import Reading, Readings, Status
+from keepwell.surfaces.worker.refresh import ground_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def open(folder: str | Path = ".") -> "Workspace":  # noqa: A001 - reads as keepwell.open("folder")
+    """The workspace in ``folder``. Nothing is computed until it is asked for."""
+    return Workspace(open_workspace(folder), SystemClock())
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a list: an Arrow table, a data frame, dictionaries one by one, a table in a notebook."""
+
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.table.to_pylist())
+
+    def to_arrow(self) -> pa.Table:
+        return self.table
+
+    def to_pandas(self) -> "pd.DataFrame":
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain values: instants and days as ISO text, decimals as numbers."""
+        return [{k: _plain(v) for k, v in row.items()} for row in self]
+
+    def _repr_html_(self) -> str:
+        html = self.to_pandas().head(100).to_html(index=False)
+        return str(html)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return dict(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace to read from. Every reading comes from the same evaluator as on the command line and the pages."""
+
+    place: Place
+    clock: Clock
+
+    @property
+    def lake(self) -> Lake:
+        s = self.place.settings
+        return Lake(self.place.lake_folder, memory_limit=s.memory_limit, threads=s.threads)
+
+    @property
+    def today(self) -> date:
+        return today(self.clock, self.place.settings.timezone)
+
+    @property
+    def kpis(self) -> dict[str, Kpi]:
+        """The catalogue: the KPIs that are shipped and those of the workspace, by name."""
+        return catalogue(self.place.kpi_folder)
+
+    def kpi(
+        self,
+        *names: str,
+        period: str = "all",
+        grain: str | None = None,
+        by: str | None = None,
+        where: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        as_of: date | None = None,
+        run: str | None = None,
+    ) -> Readings:
+        """Readings of one or several KPIs.
+
+        ``period`` is a name such as ``2026-10``, ``FY2026-Q1`` or ``2026-01..2026-06``; ``since`` and ``until`` are periods too and give
+        the first and the last one, both included. ``grain`` divides them, by default as they are named. ``by`` is a dimension, ``where``
+        SQL over the fact's own and the customer's columns. ``run`` reads what that run knew instead of what is known now.
+        Unknown names, malformed periods and dimensions that do not fit raise :class:`~keepwell.core.errors.KeepwellError`.
+        """
+        known = self.kpis
+        wanted = [kpi(name, known) for name in (names or tuple(known))]
+        span = self._span(period, since, until)
+        chosen = None if grain is None else _grain(grain)
+        lake = self.lake
+        past = runs.run(lake, run) if run else None
+        snapshot = lake.snapshot(past.versions if past else None)
+        question = Question(span, chosen, by, where, as_of or (past.as_of if past else None))
+        if past:
+            stored = _stored_or_none(lake, past, wanted, question, self)
+            if stored is not None:
+                return stored
+        ground = ground_of(self.place, past.as_of if past else as_of or self.today)
+        with lake.engine(lake.folder / ".spill") as engine:
+            found = evaluate(engine, snapshot, wanted, question, ground)
+        return Readings(tuple(replace(r, run_id=past.run_id if past else None) for r in found))
+
+    def customers(self, where: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None) -> Rows:
+        """Customers without their personal columns, ordered by id; ``where`` is SQL over their columns."""
+        known = [c.name for c in entity("customers").stored_columns]
+        wanted = list(columns) if columns else known
+        for name in wanted:
+            if name not in known:
+                raise WrongUseError(f"Customers have no column {name!r}.", did_you_mean(name, known))
+        condition = f"where {check_expression(where)}" if where else ""
+        lake = self.lake
+        with lake.engine(lake.folder / ".spill") as engine:
+            lake.snapshot().register(engine, "customers")
+            at_most = f"limit {int(limit)}" if limit is not None else ""
+            query = f"select {names_of(wanted)} from customers {condition} order by {quoted('customer_id')} {at_most}"
+            return Rows(engine.arrow(Steps().then("customers", query)))
+
+    def runs(self) -> list[Run]:
+        """Every run, oldest first."""
+        return runs.all_runs(self.lake)
+
+    def _span(self, period: str, since: str | None, until: str | None) -> Span:
+        calendar = self.place.calendar
+        if since is None and until is None:
+            return calendar.parse(period, today=self.today)
+        first = calendar.parse(since, today=self.today) if since else None
+        last = calendar.parse(until, today=self.today) if until else None
+        grain = first.grain if first else last.grain if last else Grain.ALL
+        start = first.start if first else date.min
+        end = last.end if last else date.max
+        if end < start:
+            raise WrongUseError(f"{until} ends before {since} starts.", "Give `since` before `until`.")
+        return Span(f"{since or ''}..{until or ''}", grain, start, end)
+
+
+def names_of(columns: Sequence[str]) -> str:
+    return names(list(columns))
+
+
+def _grain(name: str) -> Grain:
+    try:
+        return Grain(name)
+    except ValueError:
+        raise WrongUseError(f"There is no grain {name!r}.", did_you_mean(name, [str(g) for g in Grain])) from None
+
+
+def _stored_or_none(lake: Lake, run: Run, wanted: Sequence[Kpi], question: Question, workspace: Workspace) -> Readings | None:
+    """What the run wrote, if it wrote this slice; else None, and the slice is computed from the run's versions."""
+    if question.where or "kpi_values" not in run.results:
+        return None
+    grain = question.grain or question.span.grain
+    snapshot: Snapshot = lake.snapshot({"kpi_values": run.results["kpi_values"]})
+    with lake.engine(lake.folder / ".spill") as engine:
+        snapshot.register(engine, "kpi_values")
+        listed = ", ".join(f"'{k.name}'" for k in wanted)
+        query = (
+            f"select * from kpi_values where run_id = '{run.run_id}' and kpi in ({listed}) and grain = '{grain}' "
+            f"and dimension = '{question.dimension or ''}' and period_start >= DATE '{question.span.start}' and period_end <= DATE '{question.span.end}' "
+            "order by period_start, member"
+        )
+        rows = engine.arrow(Steps().then("stored", query)).to_pylist()
+    if not rows or grain is Grain.ALL:
+        return None
+    order = {k.name: i for i, k in enumerate(wanted)}
+    if {r["kpi"] for r in rows} != set(order):
+        return None
+    label = workspace.place.calendar.label
+    found = [_reading(row, label(Grain(row["grain"]), row["period_start"])) for row in rows]
+    return Readings(tuple(sorted(found, key=lambda r: (order[r.kpi], r.period_start, r.member or ""))))
+
+
+def _reading(row: dict[str, Any], period: str) -> Reading:
+    given = {k: v for k, v in row.items() if k not in {"source", "batch_id", "updated_at"}}
+    given["dimension"] = given["dimension"] or None
+    given["member"] = given["member"] or None
+    given["status"] = Status(given["status"])
+    return Reading(period=period, **given)

@@ -1,0 +1,22 @@
+"""Words of the surfaces, in the workspace's language."""
+
+import functools
+import importlib.resources
+from collections.abc import Callable
+
+import yaml
+
+from keepwell.core.settings import Locale
+
+
+@functools.cache
+def dictionary() -> dict[str, dict[str, str]]:
+    """Every word, by name and language."""
+    text = (importlib.resources.files("keepwell.surfaces") / "words.yaml").read_text(encoding="utf-8")
+    found: dict[str, dict[str, str]] = yaml.safe_load(text)
+    return found
+
+
+def words_of(locale: Locale) -> Callable[[str], str]:
+    """A function from a word's name to the word in that language; an unknown name is a fault of the program."""
+    return lambda name: dictionary()[name][str(locale)]

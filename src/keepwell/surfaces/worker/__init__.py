@@ -1,0 +1,1 @@
+"""Long work: the refresh, in the order of the path."""

@@ -1,0 +1,104 @@
+"""The refresh: everything computed from one moment of the lake, published as one run."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+import pyarrow as pa
+
+import keepwell
+from keepwell.core.clock import Clock, today
+from keepwell.core.errors import KeepwellError
+from keepwell.core.ids import new_id
+from keepwell.core.periods import Grain, Span
+from keepwell.core.progress import Progress, Silent, step
+from keepwell.core.workspace import Workspace
+from keepwell.engine.duckdb import DuckDBEngine
+from keepwell.lake import maintenance, runs
+from keepwell.lake.lake import Lake
+from keepwell.lake.runs import Run
+from keepwell.lake.snapshots import Snapshot
+from keepwell.metrics.evaluate import Ground, Question, evaluate
+from keepwell.metrics.fact import facts
+from keepwell.metrics.kpi import Kpi, catalogue
+from keepwell.metrics.reading import Readings
+
+# what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
+WHOLE_GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
+DIMENSION_GRAIN = Grain.MONTH
+EVERYTHING = Span("all", Grain.ALL, date.min, date.max)
+
+
+def ground_of(workspace: Workspace, day: date) -> Ground:
+    """What the workspace settles for all its KPIs, seen from ``day``."""
+    return Ground(workspace.calendar, workspace.settings.currency, day, workspace.settings.fx_max_age_days)
+
+
+def refresh(workspace: Workspace, lake: Lake, clock: Clock, *, as_of: date | None = None, progress: Progress | None = None) -> Run:
+    """Compute every KPI and publish one run. Facts after ``as_of`` are not known to it; today's day is the default.
+
+    The run reads one set of versions, whatever is imported meanwhile, and readers see it when all of it is written.
+    """
+    watcher = progress or Silent()
+    started = clock.now()
+    day = as_of or today(clock, workspace.settings.timezone)
+    versions = runs.pinned_versions(lake)
+    if not versions:
+        raise KeepwellError("There is nothing to compute: the lake is empty.", "Import something first: `keepwell import FILE --as orders`.")
+    known = catalogue(workspace.kpi_folder)
+    run_id = new_id("run", started)
+    seconds: dict[str, float] = {}
+    with lake.engine(lake.folder / ".spill" / run_id, progress) as engine:
+        with _timed(watcher, seconds, "KPIs"):
+            readings = _readings(engine, lake.snapshot(versions), known, ground_of(workspace, day), as_of)
+        with _timed(watcher, seconds, "write"):
+            results = runs.store_results(lake, run_id, started, {"kpi_values": kpi_values(run_id, readings)})
+    run = Run(
+        run_id=run_id,
+        as_of=day,
+        started_at=started,
+        finished_at=clock.now(),
+        code_version=keepwell.__version__,
+        versions=versions,
+        definitions={k.name: k.definition_hash for k in known.values()},
+        seconds=seconds,
+        results=results,
+    )
+    with step(watcher, "publish"):
+        runs.publish(lake, run)
+    with step(watcher, "tidy up"):
+        maintenance.compact(lake, clock)
+        maintenance.vacuum(lake, clock)
+    return run
+
+
+@contextmanager
+def _timed(progress: Progress, seconds: dict[str, float], name: str) -> Iterator[None]:
+    began = time.perf_counter()
+    with step(progress, name):
+        yield
+    seconds[name] = round(time.perf_counter() - began, 3)
+
+
+def _readings(engine: DuckDBEngine, snapshot: Snapshot, known: dict[str, Kpi], ground: Ground, as_of: date | None) -> Readings:
+    """Every KPI that has data, whole and by each of its dimensions."""
+    present = [k for k in known.values() if any(snapshot.rows(name) for name in facts()[k.fact].reads)]
+    questions = [(present, Question(EVERYTHING, grain, as_of=as_of)) for grain in WHOLE_GRAINS]
+    by_dimension: dict[str, list[Kpi]] = {}
+    for kpi in present:
+        for dimension in kpi.dimensions:
+            by_dimension.setdefault(dimension, []).append(kpi)
+    questions += [(kpis, Question(EVERYTHING, DIMENSION_GRAIN, d, as_of=as_of)) for d, kpis in sorted(by_dimension.items())]
+    return Readings(tuple(r for kpis, question in questions for r in evaluate(engine, snapshot, kpis, question, ground)))
+
+
+def kpi_values(run_id: str, readings: Readings) -> pa.Table:
+    """Readings as rows of ``kpi_values``; what is not broken down has the dimension and the member ''."""
+    rows = readings.to_arrow()
+    size = rows.num_rows
+    rows = rows.set_column(rows.column_names.index("run_id"), "run_id", pa.array([run_id] * size, pa.string()))
+    for name in ("dimension", "member"):
+        filled = pa.array([v or "" for v in rows.column(name).to_pylist()], pa.string())
+        rows = rows.set_column(rows.column_names.index(name), name, filled)
+    return rows
