@@ -138,7 +138,7 @@ def test_people_keep_their_profiles_and_owners_their_history() -> None:
 def test_readings_have_the_columns_that_every_surface_shows() -> None:
     assert {c.name for c in entities()["kpi_values"].columns} >= READING_COLUMNS
     assert entities()["kpi_values"].key == ("run_id", "kpi", "grain", "period_start", "dimension", "member")
-    assert {entities()["kpi_values"].column(c).type for c in ("value", "numerator", "denominator")} == {ColumnType.DECIMAL}
+    assert {entities()["kpi_values"].column(c).type for c in ("value", "numerator", "denominator")} == {ColumnType.READING}
 
 
 @pytest.mark.parametrize("entity", EVERY_ENTITY)

@@ -46,11 +46,14 @@ class Lake:
         return records.read(self.folder, import_id)
 
     @contextmanager
-    def begin(self, source: str, at: datetime, prefix: str = "imp") -> Iterator[Change]:
-        """A change in the making, with a scratch folder; what it wrote without committing is swept away when the block ends."""
+    def begin(self, source: str, at: datetime, prefix: str = "imp", zone: str = "UTC") -> Iterator[Change]:
+        """A change in the making, with a scratch folder; what it wrote without committing is swept away when the block ends.
+
+        ``zone`` decides on which day it lands.
+        """
         import_id = new_id(prefix, at)
         staging = self.folder / journal.STAGING / import_id
-        change = Change(import_id, source, at, staging, records.folder_of(self.folder, import_id) / "before")
+        change = Change(import_id, source, at, staging, records.folder_of(self.folder, import_id) / "before", zone)
         with journal.alive(staging):
             try:
                 yield change

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.engine.sql import literal, names, quoted
@@ -15,7 +16,6 @@ from keepwell.lake import journal
 from keepwell.lake.delta import DataFile
 from keepwell.lake.snapshots import Snapshot
 from keepwell.lake.table import BATCH, SOURCE, UPDATED, Table
-
 
 _META = {SOURCE, BATCH, UPDATED}
 
@@ -29,23 +29,37 @@ class Change:
     at: datetime
     staging: Path       # scratch of this change
     images: Path        # where the rows that it replaces are kept, for its undoing
+    zone: str = "UTC"   # in which its day is told
 
     @property
     def at_sql(self) -> str:
         return f"cast({literal(self.at.isoformat())} as timestamptz)"
+
+    @property
+    def on_sql(self) -> str:
+        return f"cast({literal(self.at.astimezone(ZoneInfo(self.zone)).date().isoformat())} as date)"
 
 
 @dataclass(frozen=True)
 class Staged:
     """Typed, checked rows for one table: a table expression with the key and the ``provided`` columns, each key once.
 
-    With ``replace_by``, rows of the table that share that column's value with a staged row, but are not staged themselves, go.
+    With ``replace_by``, rows of the table that share that column's value with a staged row, but are not staged themselves, go;
+    except for the values that ``spared``, a table expression, lists.
     """
 
     table: Table
     rows: str
     provided: tuple[str, ...]
     replace_by: str | None = None
+    spared: str | None = None
+
+    @property
+    def replaced_sql(self) -> str:
+        """The values of ``replace_by`` whose other rows go."""
+        by = quoted(self.replace_by or "")
+        but = f" anti join {self.spared} s on r.{by} = s.{by}" if self.spared else ""
+        return f"(select distinct {by} from {self.rows} r{but})"
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ def _meta(change: Change, table: Table) -> str:
 
 def _default(table: Table, column: str, change: Change) -> str | None:
     default = dict(table.defaults).get(column)
-    return default.replace("_landed_at", change.at_sql) if default else None
+    return default.replace("_landed_at", change.at_sql).replace("_landed_on", change.on_sql) if default else None
 
 
 def _has_content(staged: Staged) -> str:
@@ -149,7 +163,7 @@ def _children_gone(engine: DuckDBEngine, change: Change, staged: Staged) -> tupl
     path = change.staging / f"{table.name}.gone.parquet"
     query = (
         f"select {names(table.key, 'o')} from {quoted(table.name)} o "
-        f"semi join (select distinct {parent} from {staged.rows}) p on o.{parent} = p.{parent} "
+        f"semi join {staged.replaced_sql} p on o.{parent} = p.{parent} "
         f"anti join {staged.rows} n on {on_key(table, 'n', 'o')}"
     )
     removed = sum(f.rows for f in engine.write_parquet(query, path))

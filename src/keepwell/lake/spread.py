@@ -1,7 +1,7 @@
 """One entity's staged rows are rows for several tables: its own, the personal one, its history, and children that copy from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.engine.sql import literal, names, quoted
@@ -14,19 +14,24 @@ from keepwell.lake.table import BATCH, HISTORY_SUFFIX, KEY_SEPARATOR, PROFILES, 
 
 @dataclass(frozen=True)
 class StagedEntity:
-    """Typed, checked rows of one entity, personal columns included: a table expression with its ``provided`` columns, each key once."""
+    """Typed, checked rows of one entity, personal columns included: a table expression with its ``provided`` columns, each key once.
+
+    ``replace_by`` and ``spared`` are those of :class:`~keepwell.lake.landing.Staged`.
+    """
 
     entity: Entity
     rows: str
     provided: tuple[str, ...]
     count: int
     replace_by: str | None = None
+    spared: str | None = None
 
 
 def own_rows(staged: StagedEntity) -> Staged:
     """The part for the entity's own table."""
     personal = {c.name for c in staged.entity.personal_columns}
-    return Staged(table(staged.entity.name), staged.rows, tuple(c for c in staged.provided if c not in personal), staged.replace_by)
+    own = tuple(c for c in staged.provided if c not in personal)
+    return Staged(table(staged.entity.name), staged.rows, own, staged.replace_by, staged.spared)
 
 
 def personal_rows_or_none(staged: StagedEntity) -> Staged | None:
@@ -76,7 +81,7 @@ def with_copies(engine: DuckDBEngine, staged: Staged, changed: Mapping[str, Diff
         f"(select {names(own, 'n')}, {names(copied, 'p')} from {staged.rows} n "
         f"join {_parents(engine, parent, copied, changed, snapshot)} p on n.{join_on} = p.{join_on})"
     )
-    return Staged(staged.table, rows, (*own, *copied), staged.replace_by)
+    return replace(staged, rows=rows, provided=(*own, *copied))
 
 
 def followers(engine: DuckDBEngine, child: Entity, changed: Mapping[str, Difference], snapshot: Snapshot) -> Staged:
@@ -97,9 +102,9 @@ def with_followers(engine: DuckDBEngine, staged: Staged, changed: Mapping[str, D
     if staged.replace_by:
         # children that are gone from a staged parent need not follow it
         by = quoted(staged.replace_by)
-        lake_rows += f" anti join (select distinct {by} from {staged.rows}) g on o.{by} = g.{by}"
+        lake_rows += f" anti join {staged.replaced_sql} g on o.{by} = g.{by}"
     rows = f"(select {names(staged.provided)} from {staged.rows} union all by name {lake_rows})"
-    return Staged(staged.table, rows, staged.provided, staged.replace_by)
+    return replace(staged, rows=rows)
 
 
 def _followers_sql(engine: DuckDBEngine, child: Entity, provided: tuple[str, ...], changed: Mapping[str, Difference], snapshot: Snapshot) -> str:
@@ -154,8 +159,13 @@ def _union(parts: list[str | None]) -> str | None:
 
 
 def counts(engine: DuckDBEngine, staged: StagedEntity, own: Difference, personal: Difference | None) -> EntityCounts:
-    """Rows by what became of them; a row of which only personal columns differ is an updated one."""
-    updated = own.updated
+    """Rows by what became of them; a row of which only personal columns differ is an updated one.
+
+    Rows in the lake that follow their parent are counted as updated too, beside the rows read.
+    """
+    updated, following = own.updated, 0
+    if own.rows and own.updated and parent_or_none(staged.entity):
+        following = int(engine.value(f"select count(*) from {own.rows} r anti join {staged.rows} n on {on_key(own.table, 'r', 'n')} where not r._is_new"))
     if personal is not None and personal.rows is not None:
         key = f"concat_ws({KEY_SEPARATOR}, {names(staged.entity.key, 'm')})"
         known = f"anti join {own.rows} m on p.{personal.table.key[1]} = {key}" if own.rows else ""
@@ -165,7 +175,7 @@ def counts(engine: DuckDBEngine, staged: StagedEntity, own: Difference, personal
         read=staged.count,
         inserted=own.inserted,
         updated=updated,
-        unchanged=max(0, staged.count - own.inserted - updated),
+        unchanged=max(0, staged.count - own.inserted - (updated - following)),
         removed=own.removed,
     )
 

@@ -48,6 +48,16 @@ class CheckedEntity:
         return f"(select {names(self.provided, 'n')} from {self.numbered} n anti join {parquet(self.excluded)} x on n._row = x._row)"
 
 
+    @property
+    def spared_or_none(self) -> str | None:
+        """Of what rows replace one another by: the values of which a row was rejected, so that what the lake has of them stays."""
+        if not self.replace_by or not (self.bad or self.rejected):
+            return None
+        by, key = quoted(self.replace_by), table(self.entity.name).key
+        same = " and ".join(f"t.{quoted(k)} = g.{quoted(k)}" for k in key)
+        return f"(select distinct t.{by} from {parquet(self.typed)} t anti join {self.good} g on {same} where t.{by} is not null)"
+
+
 def check_keys(engine: DuckDBEngine, checked: CheckedEntity) -> None:
     """Reject rows that share a key but differ; of rows that are the same throughout one is kept."""
     key = table(checked.entity.name).key

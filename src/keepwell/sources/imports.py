@@ -90,7 +90,7 @@ def run(workspace: Workspace, lake: Lake, request: ImportRequest, clock: Clock, 
     """Import files. Rejected rows are told, and written to ``request.errors``; a file that is mostly wrong is refused whole."""
     _check_request(request)
     description = mapping.read(request.mapping) if request.mapping else None
-    with lake.begin(request.source, clock.now()) as change:
+    with lake.begin(request.source, clock.now(), zone=workspace.settings.timezone) as change:
         job = _Import(workspace, lake, request, change, progress or Silent())
         with lake.engine(change.staging / ".spill", job.progress) as engine:
             options = description.options if description else ReadOptions()
@@ -256,7 +256,7 @@ def _land(job: _Import, checked: Sequence[CheckedEntity], counted: Sequence[Enti
         change.import_id, ChangeKind.IMPORT, request.source, change.at, files=files, mapping=name, entities=tuple(counted)
     )
     staged = [
-        StagedEntity(c.entity, c.good, c.provided, c.rows - c.bad - len(c.rejected) - c.merged, c.replace_by) for c in checked
+        StagedEntity(c.entity, c.good, c.provided, c.rows - c.bad - len(c.rejected) - c.merged, c.replace_by, c.spared_or_none) for c in checked
     ]
     found = rejects.lines(job.rejected[:SHOWN_LINES], job.files)
     if rejected_file and not request.is_dry_run:

@@ -8,13 +8,13 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keepwell.engine.sql import literal
+from keepwell.engine.sql import literal, names
 from keepwell.sources.reader import BadRecord, RawFile, Reading, UnreadableFileError, clean_header
 from keepwell.sources.readers import encoding as encodings
-from keepwell.sources.readers.encoding import Survey
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 SAMPLE_CHARACTERS = 256 << 10
@@ -27,15 +27,16 @@ def read(source: Path, reading: Reading) -> RawFile:
     """Read the file; broken quotes, a wrong encoding or no rows are errors of the whole file, odd records are rejected rows."""
     reading.progress.start(f"read {source.name}")
     survey = encodings.survey(source, reading.options.encoding, reading.progress)
-    text = source
+    text, lines = source, survey.lines
     if survey.encoding not in PLAIN_ENCODINGS or survey.mixes_line_ends:
         text = reading.folder / "text.csv"
-        encodings.rewrite_as_utf8(source, text, survey.encoding)
+        lines = encodings.rewrite_as_utf8(source, text, survey.encoding)
     sample = _sample(text)
     delimiter = reading.options.delimiter or _delimiter(sample)
     columns = _header(sample, delimiter, source.name)
     raw = reading.folder / "raw.parquet"
-    rows = _copy(text, raw, columns, delimiter, reading)
+    layout = _Layout(text, delimiter, tuple(columns), skipped=_leading_line_ends(sample), lines=lines)
+    rows = _copy(layout, raw, reading)
     bad = _bad_records(text, reading, source.name)
     if rows + len(bad) == 0:
         raise UnreadableFileError(f"{source.name} has a header and no rows.", "Export it again, with its rows.")
@@ -49,8 +50,19 @@ def read(source: Path, reading: Reading) -> RawFile:
         sha256=survey.sha256,
         understood={"encoding": survey.encoding, "delimiter": DELIMITERS.get(delimiter, repr(delimiter))},
         bad=bad,
-        lines_of=_LineFinder(text, delimiter, len(columns), rows, survey, has_bad=bool(bad)),
+        lines_of=_LineFinder(layout, rows, frozenset(b.line for b in bad)),
     )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How the records lie in a UTF-8 text: ``skipped`` empty lines stand before the header."""
+
+    text: Path
+    delimiter: str
+    columns: tuple[str, ...]
+    skipped: int
+    lines: int
 
 
 def _sample(text: Path) -> str:
@@ -60,7 +72,7 @@ def _sample(text: Path) -> str:
 
 def _records(sample: str, delimiter: str) -> list[list[str]]:
     try:
-        found = [r for _, r in zip(range(SAMPLE_RECORDS), csv.reader(io.StringIO(sample), delimiter=delimiter), strict=False) if r]
+        found = [r for _, r in zip(range(SAMPLE_RECORDS), _csv_reader(io.StringIO(sample), delimiter), strict=False) if r]
     except csv.Error:
         return []
     # the sample may end within a record
@@ -88,15 +100,15 @@ def _header(sample: str, delimiter: str, name: str) -> list[str]:
     return clean_header(records[0], name)
 
 
-def _copy(text: Path, raw: Path, columns: Sequence[str], delimiter: str, reading: Reading) -> int:
-    names = "{" + ", ".join(f"{literal(c)}: 'VARCHAR'" for c in columns) + "}"
+def _copy(layout: _Layout, raw: Path, reading: Reading) -> int:
+    typed = "{" + ", ".join(f"{literal(c)}: 'VARCHAR'" for c in layout.columns) + "}"
     options = (
-        f"auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {names}, "
-        f"store_rejects = true, rejects_limit = 0, max_line_size = {LONGEST_RECORD}, buffer_size = {2 * LONGEST_RECORD}"
+        f"auto_detect = false, header = true, skip = {layout.skipped}, delim = {literal(layout.delimiter)}, quote = '\"', escape = '\"', "
+        f"columns = {typed}, store_rejects = true, rejects_limit = 0, max_line_size = {LONGEST_RECORD}, buffer_size = {2 * LONGEST_RECORD}"
     )
-    written = reading.engine.write_parquet(f"select * from read_csv({literal(str(text))}, {options})", raw)
-    if not written:
-        reading.engine.write_parquet(f"select {', '.join(f'NULL::VARCHAR as c{i}' for i in range(len(columns)))} where false", raw)
+    # a record with nothing in it, as spreadsheets append them, is no record
+    told = f"coalesce({names(layout.columns)}) is not null"
+    written = reading.engine.write_parquet(f"select * from read_csv({literal(str(layout.text))}, {options}) where {told}", raw)
     return sum(f.rows for f in written)
 
 
@@ -153,15 +165,20 @@ def _lines_at(text: Path, positions: Sequence[int]) -> list[int]:
     return lines + [line] * (len(positions) - len(lines))
 
 
+def _csv_reader(file: Iterable[str], delimiter: str) -> Any:
+    csv.field_size_limit(LONGEST_RECORD)
+    return csv.reader(file, delimiter=delimiter)
+
+
 class _LineFinder:
     """Finds the line of a good record by its place among the good ones.
 
     Where every record is one line that is the place plus the header; else the file is read once more, only when asked.
     """
 
-    def __init__(self, text: Path, delimiter: str, width: int, rows: int, survey: Survey, *, has_bad: bool) -> None:
-        self._text, self._delimiter, self._width = text, delimiter, width
-        self._is_one_to_one = not has_bad and survey.newlines in {rows, rows + 1}
+    def __init__(self, layout: _Layout, rows: int, bad_lines: frozenset[int]) -> None:
+        self._layout, self._bad_lines = layout, bad_lines
+        self._is_one_to_one = not bad_lines and layout.lines == rows + 1
 
     def __call__(self, records: Sequence[int]) -> list[int]:
         if self._is_one_to_one:
@@ -171,14 +188,13 @@ class _LineFinder:
     def _walk(self, records: Sequence[int]) -> Iterable[int]:
         wanted = iter(records)
         target = next(wanted, None)
-        with self._text.open(encoding="utf-8-sig", newline="") as file:
-            reader: Any = csv.reader(file, delimiter=self._delimiter)
-            csv.field_size_limit(LONGEST_RECORD)
-            next(reader)
+        with self._layout.text.open(encoding="utf-8-sig", newline="") as file:
+            reader = _csv_reader(file, self._layout.delimiter)
+            next(record for record in reader if record)
             good, before = 0, reader.line_num
             for record in reader:
                 first_line, before = before + 1, reader.line_num
-                if len(record) != self._width:
+                if first_line in self._bad_lines or not any(record):
                     continue
                 while target is not None and good == target:
                     yield first_line

@@ -24,8 +24,8 @@ class Survey:
     encoding: str
     sha256: str
     size: int
-    newlines: int             # line feeds
-    mixes_line_ends: bool     # some lines end in CR LF and some in LF alone
+    lines: int  # by their line feeds, the last one with or without its own
+    mixes_line_ends: bool  # some lines end in CR LF and some in LF alone, or in CR alone
 
 
 def chunks(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
@@ -47,12 +47,12 @@ def survey(path: Path, encoding: str | None, progress: Progress) -> Survey:
     if not head:
         raise UnreadableFileError(f"{path.name} is empty.", "Export it again, with a header line and at least one row.")
     chosen = _checked_name(encoding, path) if encoding else next((name for bom, name in BOMS if head.startswith(bom)), None)
-    if chosen not in {"utf-16"} and b"\0" in head and not encoding:
+    found = _Pass(path, chosen or "utf-8", progress)
+    if found.zero_byte is not None and chosen != "utf-16" and not encoding:
         raise UnreadableFileError(
-            f"{path.name} is no text file: byte {head.index(0):,} is zero.",
+            f"{path.name} is no text file: byte {found.zero_byte:,} is zero.",
             "Is it an Excel or Parquet file with another name? The ending decides how a file is read.",
         )
-    found = _Pass(path, chosen or "utf-8", progress)
     if found.bad_byte is None:
         return found.result()
     if chosen is not None:
@@ -74,8 +74,9 @@ class _Pass:
 
     def __init__(self, path: Path, encoding: str, progress: Progress) -> None:
         self.path, self.encoding = path, encoding
-        self.newlines = self.pairs = self.size = 0
+        self.newlines = self.returns = self.pairs = self.size = 0
         self.bad_byte: int | None = None
+        self.zero_byte: int | None = None
         self._digest = hashlib.sha256()
         decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
         decodes = True
@@ -90,7 +91,10 @@ class _Pass:
             except UnicodeDecodeError as error:
                 self.bad_byte = self.size - len(decoder.getstate()[0]) + error.start
                 decodes = False
+            if self.zero_byte is None and b"\0" in chunk:
+                self.zero_byte = self.size + chunk.index(b"\0")
             self.newlines += chunk.count(b"\n")
+            self.returns += chunk.count(b"\r")
             self.pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
             last, self.size = chunk[-1:], self.size + len(chunk)
             hashing.join()
@@ -99,6 +103,7 @@ class _Pass:
                 decoder.decode(b"", final=True)
             except UnicodeDecodeError:
                 self.bad_byte = self.size
+        self._ends_with_newline = last == b"\n"
 
     def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes) -> None:
         # plain ASCII is every encoding's own and needs no decoding
@@ -107,7 +112,9 @@ class _Pass:
         decoder.decode(chunk)
 
     def result(self) -> Survey:
-        return Survey(self.encoding, self._digest.hexdigest(), self.size, self.newlines, 0 < self.pairs < self.newlines)
+        lines = self.newlines + (not self._ends_with_newline)
+        is_mixed = 0 < self.pairs < self.newlines or self.returns > self.pairs
+        return Survey(self.encoding, self._digest.hexdigest(), self.size, lines, is_mixed)
 
 
 def _share_of_high_pairs(path: Path) -> float:
@@ -150,14 +157,15 @@ def _does_not_fit(path: Path, encoding: str, position: int) -> UnreadableFileErr
     )
 
 
-def rewrite_as_utf8(path: Path, target: Path, encoding: str) -> None:
-    """The same text as UTF-8 with plain line feeds, a piece at a time."""
+def rewrite_as_utf8(path: Path, target: Path, encoding: str) -> int:
+    """The same text as UTF-8 with plain line feeds, a piece at a time. Returns the number of lines."""
     decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
     newlines = _LineEnds()
     with target.open("w", encoding="utf-8", newline="") as out:
         for chunk in chunks(path):
             out.write(newlines.plain(decoder.decode(chunk)))
         out.write(newlines.plain(decoder.decode(b"", final=True)) + newlines.rest())
+    return newlines.lines
 
 
 class _LineEnds:
@@ -165,11 +173,20 @@ class _LineEnds:
 
     def __init__(self) -> None:
         self._held = ""
+        self._newlines, self._last = 0, ""
+
+    @property
+    def lines(self) -> int:
+        return self._newlines + (self._last != "\n")
 
     def plain(self, text: str) -> str:
         text = self._held + text
         self._held = "\r" if text.endswith("\r") else ""
-        return text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
+        return self._counted(text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n"))
 
     def rest(self) -> str:
-        return "\n" if self._held else ""
+        return self._counted("\n" if self._held else "")
+
+    def _counted(self, text: str) -> str:
+        self._newlines, self._last = self._newlines + text.count("\n"), text[-1:] or self._last
+        return text

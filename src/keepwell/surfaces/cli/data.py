@@ -15,7 +15,6 @@ from keepwell.lake.undo import undo as take_back
 from keepwell.sources import imports as importing
 from keepwell.sources.imports import MOST_REJECTED, ImportReport, ImportRequest
 from keepwell.sources.sampling import sample
-from keepwell.sources.suggest import suggest, suggest_entity, to_yaml
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note, say, watcher
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.words import words_of
@@ -111,6 +110,9 @@ def map_file(
     output: OutputOption = None,
 ) -> None:
     """Print a suggested mapping to edit."""
+    # what it needs of SciPy takes longer to load than most commands take to run
+    from keepwell.sources.suggest import suggest, suggest_entity, to_yaml  # noqa: PLC0415
+
     settings = opened(context).place.settings
     columns = sample(file)
     if as_ is None:

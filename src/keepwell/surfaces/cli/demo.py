@@ -12,7 +12,6 @@ from keepwell.core.errors import KeepwellError
 from keepwell.core.progress import Progress, step
 from keepwell.core.settings import FILE_NAME, Locale, Settings
 from keepwell.core.workspace import create_workspace
-from keepwell.demo.business import generate
 from keepwell.lake.records import EntityCounts
 from keepwell.sources import imports as importing
 from keepwell.sources.imports import ImportRequest
@@ -53,6 +52,9 @@ def demo(
 
 
 def _import(workspace: Workspace, scratch: Path, customers: int, seed: int, progress: Progress) -> list[EntityCounts]:
+    # only this command needs it
+    from keepwell.demo.business import generate  # noqa: PLC0415
+
     with step(progress, "make up a business"):
         business = generate(scratch, seed=seed, customers=customers)
     counts: list[EntityCounts] = []
