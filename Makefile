@@ -1,0 +1,51 @@
+# Every target does its own set-up. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+# the newest Python 3.11+ that can make a virtual environment
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+DEMO ?= demo-workspace
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test check bench docs lock release
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+
+setup: $(VENV)/.done ## make .venv with the pinned dependencies and Keepwell itself (.venv/bin/keepwell)
+
+$(VENV)/.done: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Keepwell needs Python 3.11 or newer with venv: install python3 and python3-venv, or name one with make PYTHON=…"; exit 1; }
+	@rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## make a demo workspace, import it, compute it and print its scorecard
+	@rm -rf $(DEMO)
+	$(BIN)/keepwell demo $(DEMO)
+
+test: setup ## run the whole suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: setup ## lint, types, layers, and the generated docs are as they should be
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+bench: setup ## time Keepwell beside plain DuckDB, in one run, as ratios
+	$(BIN)/python bench/import_orders.py
+
+docs: setup ## write the generated reference pages
+	$(BIN)/python docs/generate.py
+
+lock: setup ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
+
+release: check test ## build the wheel and the source archive into dist/
+	$(BIN)/python -m hatchling build
