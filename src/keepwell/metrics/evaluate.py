@@ -284,7 +284,7 @@ def _change(kpi: Kpi, i: int, prefix: str, now: _Value, then: _Value | None, row
         variance = intervals.flow_change_variance(now.sums, then.sums, cross)
     interval = intervals.of_difference(float(difference), variance)
     if interval is None:
-        return _Change(difference)
+        return _Change(difference, is_real=False)
     excludes_zero = interval.low > 0 or interval.high < 0
     is_enough = Status.TOO_FEW not in {now.status, then.status}
     is_real = excludes_zero and is_enough and abs(float(difference)) >= kpi.smallest_change(float(then.value))
