@@ -31,7 +31,9 @@ class WrongUseError(KeepwellError):
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint with the nearest known names, or a list of what is known when nothing is near."""
     names = sorted({str(k) for k in known})
-    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=max(1, len(names)), cutoff=0.6)
+    # of names that are equally close, those with the same letters first: GPB is GBP before it is PAB
+    near = sorted(close, key=lambda n: sorted(n) != sorted(name.lower()))[:3]
     originals = [next(n for n in names if n.lower() == match) for match in near]
     if originals:
         return f"Did you mean {' or '.join(originals)}?"

@@ -17,6 +17,8 @@ from keepwell.engine.sql import SqlError, Steps, literal, names, quoted
 
 PROGRESS_SECONDS = 0.25
 BATCH_ROWS = 100_000
+LONGEST_REASON = 2_000
+STAGE = "stage"
 
 
 class OutOfTimeError(KeepwellError):
@@ -45,12 +47,13 @@ class Resources:
 class DuckDBEngine:
     """DuckDB in this process, with a memory limit, a folder to spill to, and UTC as its clock.
 
+    With ``attach``, a database file is open as ``stage``; only one engine can have it open at a time.
     A *locked* engine reads and writes below one folder only, and can't be reconfigured: what runs in it may come from users.
     """
 
     name = "duckdb"
 
-    def __init__(self, resources: Resources, *, locked_to: Path | None = None, progress: Progress | None = None) -> None:
+    def __init__(self, resources: Resources, *, locked_to: Path | None = None, attach: Path | None = None, progress: Progress | None = None) -> None:
         config: dict[str, Any] = {
             "memory_limit": resources.memory_limit,
             "temp_directory": str(resources.spill_folder),
@@ -67,6 +70,10 @@ class DuckDBEngine:
         self._progress: Progress = progress or Silent()
         self.execute("set TimeZone = 'UTC'")
         self.execute("set preserve_insertion_order = true")
+        # tables of ours are read once or twice and dropped: packing them costs more than it saves
+        self.execute("set force_compression = 'uncompressed'")
+        if attach is not None:
+            self.execute(f"attach {literal(str(attach))} as {STAGE}")
         if locked_to is not None:
             self.execute(f"set allowed_directories = [{literal(str(locked_to))}]")
             self.execute("set enable_external_access = false")
@@ -115,6 +122,11 @@ class DuckDBEngine:
 
         table: pa.Table = self._run(query, mapped)
         return table
+
+    def create_table(self, name: str, sql: str) -> int:
+        """Keep a query's answer as a table, its rows in their order and numbered by ``rowid`` from 0; returns their number."""
+        self.execute(f"create or replace table {name} as {sql}")
+        return int(self.value(f"select count(*) from {name}"))
 
     def write_parquet(self, sql: str, target: Path, *, partition_by: str | None = None, name: str = "part") -> list[WrittenFile]:
         """Write a query's answer as Parquet: one file ``target``, or files below it, one a value of ``partition_by``.
@@ -193,7 +205,8 @@ class DuckDBEngine:
 
     def _blame(self, query: Steps, error: duckdb.Error) -> SqlError:
         """The error with the first step that fails by itself: when it is bound, else when it is run."""
-        reason = str(error).split("\n\nLINE")[0].strip()
+        # the engine quotes values whole, however long they are
+        reason = str(error).split("\n\nLINE")[0].strip()[:LONGEST_REASON]
         if len(query.steps) > 1 and not isinstance(error, duckdb.InterruptException):
             for probe in ("select * from ({}) limit 0", "select bit_xor(hash(s)) from ({}) s"):
                 for step, prefix in query.prefixes():

@@ -40,6 +40,8 @@ OPERATORS = frozenset({
 PICKING = (exp.RowNumber, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead)
 # Sums of floating numbers depend on the order in which they are added; of exact ones they don't, and the engine drops the order.
 ADDING = (exp.Sum, exp.Avg)
+# lpad and rpad could fill the memory with one row; no limit of the engine counts what they make
+LONGEST_PADDED = 1000
 FORBIDDEN_IN_TABLES = (exp.Into, exp.Pivot, exp.TableSample, exp.Command, exp.Parameter, exp.Placeholder, exp.SessionParameter)
 
 # a statement that it only half understands is refused here, with a better word than its warning
@@ -156,6 +158,10 @@ def _check_functions(tree: exp.Expr, sql: str) -> None:
             raise _refuse(f"the function {name}", sql, did_you_mean(name, ALLOWED_FUNCTIONS))
     for other in tree.find_all(exp.Columns, exp.Lambda, exp.Dot, exp.Comprehension):
         raise _refuse(other.sql(dialect="duckdb"), sql)
+    for pad in tree.find_all(exp.Pad):
+        length = pad.expression
+        if not (isinstance(length, exp.Literal) and length.name.isdecimal() and int(length.name) <= LONGEST_PADDED):
+            raise _refuse(pad.sql(dialect="duckdb"), sql, f"Give the length as a number of at most {LONGEST_PADDED}.")
 
 
 def _check_order(tree: exp.Expr, sql: str) -> None:
@@ -167,15 +173,20 @@ def _check_order(tree: exp.Expr, sql: str) -> None:
     for join in tree.find_all(exp.Join):
         if join.method in {"ASOF", "POSITIONAL"}:
             raise _refuse(f"{join.method} JOIN: which row it takes is chance", sql, "Join on what the rows share.")
-    for window in tree.find_all(exp.Window):
-        if (isinstance(_bare(window), PICKING) or _counts_rows(window)) and not window.args.get("order"):
-            raise _refuse(f"{window.sql(dialect='duckdb')} has no ORDER BY", sql, "Order the window, so that the same file always gives the same rows.")
-        select = window.find_ancestor(exp.Select)
-        if select and (group := select.args.get("group")) and group.args.get("all"):
-            raise _refuse("a window over GROUP BY ALL", sql, "Name the columns of the groups.")
-    for node in tree.find_all(exp.GroupConcat):
-        if not node.find(exp.Order):
+    for words in tree.find_all(exp.GroupConcat):
+        if not words.find(exp.Order):
             raise _refuse("string_agg without ORDER BY", sql, "Write string_agg(x, ',' order by x).")
+    for window in tree.find_all(exp.Window):
+        _check_window(window, sql)
+
+
+def _check_window(window: exp.Window, sql: str) -> None:
+    if (isinstance(_bare(window), PICKING) or _counts_rows(window)) and not window.args.get("order"):
+        hint = "Order the window, so that the same file always gives the same rows."
+        raise _refuse(f"{window.sql(dialect='duckdb')} has no ORDER BY", sql, hint)
+    select = window.find_ancestor(exp.Select)
+    if select and (group := select.args.get("group")) and group.args.get("all"):
+        raise _refuse("a window over GROUP BY ALL", sql, "Name the columns of the groups.")
 
 
 def _bare(window: exp.Window) -> exp.Expr:

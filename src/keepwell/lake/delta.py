@@ -50,7 +50,7 @@ class DataFile:
 # a run that was published years ago can be read as it was known, so no version's log entry may expire
 KEEPING_VERSIONS = PostCommitHookProperties(cleanup_expired_logs=False)
 # what the Delta library takes for part of an address instead of a name (deltalake 1.6)
-UNUSABLE_NAME = re.compile(r"[\[\]^|]|%[0-9A-Fa-f]{2}" + ("" if os.sep == "\\" else r"|\\"))
+UNUSABLE_NAME = re.compile(r"[\[\]^|\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}" + ("" if os.sep == "\\" else r"|\\"))
 
 
 def check_folder_name(folder: Path) -> None:
@@ -59,7 +59,7 @@ def check_folder_name(folder: Path) -> None:
     if found:
         raise KeepwellError(
             f"The lake can't lie in {folder}: its tables can't be opened below a name with {found.group()!r}.",
-            "Choose a folder without [ ] ^ | \\ and without a % followed by two digits, or set `lake` in keepwell.toml to another folder.",
+            "Choose a folder without [ ] ^ | \\, without control characters and without a % followed by two digits, or set `lake` in keepwell.toml to another folder.",
         )
 
 
@@ -99,7 +99,7 @@ def open_for_writing(folder: Path, table: Table) -> DeltaTable:
 def files(found: DeltaTable) -> list[DataFile]:
     """The files that count in the table's version."""
     # paths come as they lie on disk; file_uris() would percent-encode them, which breaks folders such as "客户 一"
-    actions = pa.table(found.get_add_actions(flatten=True))
+    actions = found.get_add_actions(flatten=True)
     months = actions.column("partition.month").to_pylist() if "partition.month" in actions.column_names else [None] * actions.num_rows
     rows = actions.column("num_records").to_pylist() if "num_records" in actions.column_names else [0] * actions.num_rows
     return [

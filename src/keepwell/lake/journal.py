@@ -128,14 +128,17 @@ def _roll_forward(lake: Path) -> ChangeRecord:
         record = replace(record, versions_before=before.tables, versions_after=after)
         records.write(lake, record)
         head.write(lake, Head(before.number + 1, record.import_id, after))
-    if pending["also_undone"]:
-        undone = records.read(lake, pending["also_undone"])
-        records.write(lake, replace(undone, undone_by=record.import_id))
-        if undone.undoes:
-            # undoing an undo makes the first import count again
-            records.write(lake, replace(records.read(lake, undone.undoes), undone_by=None))
+    _note_undone(lake, pending["also_undone"], record.import_id)
     (lake / PENDING).unlink()
     return records.read(lake, record.import_id)
+
+
+def _note_undone(lake: Path, import_id: str | None, undone_by: str | None) -> None:
+    """Undoing an undo makes the first import count again; undoing that undo, no more; and so on."""
+    while import_id:
+        undone = records.read(lake, import_id)
+        records.write(lake, replace(undone, undone_by=undone_by))
+        import_id, undone_by = undone.undoes, None if undone_by else import_id
 
 
 def _commit_once(lake: Path, import_id: str, change: TableChange) -> int:

@@ -30,9 +30,9 @@ class Lake:
         """What an engine working for this lake may use."""
         return Resources(spill_folder, self._memory_limit, self._threads)
 
-    def engine(self, spill_folder: Path | None = None, progress: Progress | None = None) -> DuckDBEngine:
+    def engine(self, spill_folder: Path | None = None, progress: Progress | None = None, *, attach: Path | None = None) -> DuckDBEngine:
         """An engine that reads and writes anywhere; it spills to ``spill_folder``, by default one of the lake's."""
-        return DuckDBEngine(self.resources(spill_folder or self.folder / ".spill"), progress=progress)
+        return DuckDBEngine(self.resources(spill_folder or self.folder / ".spill"), attach=attach, progress=progress)
 
     def snapshot(self, versions: dict[str, int] | None = None) -> Snapshot:
         """The lake at ``versions``, by default as it is now."""
@@ -74,7 +74,8 @@ class Lake:
         A row equal to the one in the lake changes nothing. With ``dry_run`` the counts are the same and nothing is written.
         """
         watcher = progress or Silent()
-        with locks.writer(self.folder), self.engine(change.staging / ".spill", progress) as engine:
+        attach = change.stage if change.stage.exists() else None
+        with locks.writer(self.folder), self.engine(change.staging / ".spill", progress, attach=attach) as engine:
             journal.recover(self.folder)
             snapshot = self.snapshot()
             with step(watcher, "compare with the lake"):

@@ -47,7 +47,7 @@ def _compacted(engine: DuckDBEngine, change: Change, of: Table, snapshot: Snapsh
     folder = snapshot.lake / of.name
     listed = "[" + ", ".join(literal(str(folder / f.path)) for f in remove) + "]"
     rows = f"select * from read_parquet({listed}, union_by_name = true, hive_partitioning = false)"
-    add = write_files(engine, change, of, rows, [c for c, _ in of.all_columns], folder)
+    add = write_files(engine, change, of, rows, [c for c, _ in of.all_columns])
     # the rows are the same, so a reader of changes need not look
     return TableChange(of.name, tuple(add), tuple(remove), data_change=False)
 

@@ -1,6 +1,6 @@
 """The lake as it was at one moment: pinned versions, read by any engine."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from keepwell.core.errors import KeepwellError
@@ -21,15 +21,21 @@ class Snapshot:
 
     lake: Path
     versions: dict[str, int]
+    _files: dict[str, list[DataFile]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def data_files(self, name: str) -> list[DataFile]:
         """The files of a table, their paths relative to the table's folder; none for a table never written."""
         if name not in self.versions:
             return []
-        found = delta.open_or_none(self.lake / name, self.versions[name])
-        if found is None:
-            raise KeepwellError(f"The lake's table {name} is gone, though {self.lake / 'head.json'} names it.", "Restore the folder from a backup.")
-        return delta.files(found)
+        if name not in self._files:
+            found = delta.open_or_none(self.lake / name, self.versions[name])
+            if found is None:
+                raise KeepwellError(
+                    f"The lake's table {name} is gone, though {self.lake / 'head.json'} names it.", "Restore the folder from a backup."
+                )
+            # a version never changes
+            self._files[name] = delta.files(found)
+        return self._files[name]
 
     def table(self, name: str) -> TableSnapshot:
         """The table as engines take it."""

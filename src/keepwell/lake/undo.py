@@ -100,7 +100,8 @@ class _Undoing:
         removed = sum(f.rows for f in engine.write_parquet(gone, gone_path))
         inserted, updated = self._new_and_old(rows)
         back_rows = parquet(rows) if rows and inserted + updated else None
-        difference = Difference(of, inserted, updated, removed, back_rows, parquet(gone_path) if removed else None)
+        gone_keys = parquet(gone_path) if removed else None
+        difference = Difference(of, inserted, updated, removed, back_rows, gone_keys, restores=True)
         return difference, changed_since + self._inserted_but_changed_since()
 
     def _columns(self, of: str) -> str:
@@ -111,7 +112,7 @@ class _Undoing:
 
         The keys are table expressions, of rows that stand in the table now.
         """
-        undone = {r.import_id for r in records.read_all(self.snapshot.lake) if r.undone_by and r.import_id != self.record.undoes}
+        undone = self._undone_afterwards()
         vanished: list[str] = []
         while stale := undone & {batch for (batch,) in self.engine.rows(f"select distinct {BATCH} from {parquet(rows)}")}:
             import_id = min(stale)
@@ -130,6 +131,16 @@ class _Undoing:
             )
             older.replace(rows)
         return vanished
+
+    def _undone_afterwards(self) -> set[str]:
+        """The changes that will be undone: to undo an undoing brings the first change back, to undo that takes it away again."""
+        known = {r.import_id: r for r in records.read_all(self.snapshot.lake)}
+        undone = {import_id for import_id, r in known.items() if r.undone_by}
+        import_id, is_undone = self.record.import_id, True
+        while import_id:
+            undone = undone | {import_id} if is_undone else undone - {import_id}
+            import_id, is_undone = known[import_id].undoes or "", not is_undone
+        return undone
 
     def _new_and_old(self, rows: Path | None) -> tuple[int, int]:
         if rows is None:

@@ -4,6 +4,7 @@ Nothing is lost on the way: a decimal that would be rounded, a number that is no
 become NULL, and the row is rejected with the reason.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keepwell.core.money import currencies
@@ -18,6 +19,12 @@ FIRST_DAY, LAST_DAY = "1900-01-01", "2200-01-01"
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "是", "真")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "否", "假")
 PLAIN_NUMBER = DecimalStyle(".", "")
+# the white space that core.text.clean takes off; the engine's own trim knows the space only
+WHITE_SPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+_ISO_LOCAL = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?"
+_OFFSET = r" ?(Z|UTC|[+-]\d{2}(:?\d{2})?)"
+_EXPONENT = r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d{1,3}"
+_TIME = r"(([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?)|24:00(:00)?"
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,24 @@ class Style:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A file's column in SQL: ``value`` of type ``held`` (text is trimmed and never empty), and the names of a cast's first two answers."""
+
+    value: str
+    held: str
+    prepared: str
+    parsed: str
+
+    @property
+    def is_text(self) -> bool:
+        return is_text(self.held)
+
+    @property
+    def text(self) -> str:
+        return self.value if self.is_text else f"cast({self.value} as varchar)"
+
+
+@dataclass(frozen=True)
 class Cast:
     """A cast in three steps, so that what is dear is done once: each is SQL that may use the name of the answer before it."""
 
@@ -39,38 +64,9 @@ class Cast:
     accepted: str
 
 
-def cast(value: str, held: str, column: Column, style: Style, prepared: str, parsed: str) -> Cast:
-    """SQL for a column from ``value``, an expression of type ``held``; text is trimmed and never empty.
-
-    ``prepared`` and ``parsed`` name the answers of the first two steps. NULL stays NULL, and what does not fit becomes NULL.
-    """
-    as_text = value if is_text(held) else f"cast({value} as varchar)"
-    match column.type:
-        case ColumnType.ID:
-            return Cast(NOTHING, _identifier(value, held), _accepted_identifier(parsed, held, style))
-        case ColumnType.TEXT:
-            return Cast(NOTHING, as_text, parsed)
-        case ColumnType.CODE:
-            return Cast(NOTHING, as_text, _accepted_code(parsed, column))
-        case ColumnType.MONEY | ColumnType.DECIMAL | ColumnType.READING:
-            return _exact(value, held, column, style, prepared, parsed)
-        case ColumnType.NUMBER:
-            number = _number_text(value, style) if is_text(held) else value
-            return Cast(NOTHING, f"try_cast({number} as double)", f"case when isfinite({parsed}) then {parsed} end")
-        case ColumnType.COUNT:
-            whole = f"case when {parsed} = floor({parsed}) then try_cast({parsed} as bigint) end"
-            return Cast(NOTHING, _wide_number(_number_text(value, style) if is_text(held) else value, held), whole)
-        case ColumnType.FLAG:
-            return Cast(NOTHING, _flag(value, held), parsed)
-        case ColumnType.INSTANT:
-            return _instant(value, held, style, prepared, parsed)
-        case ColumnType.DATE:
-            return Cast(NOTHING, _date(value, held, style), _in_range(parsed, "date"))
-        case ColumnType.TIME:
-            right = f"regexp_full_match({parsed}, '([01]?\\d|2[0-4]):[0-5]\\d(:[0-5]\\d)?')"
-            return Cast(NOTHING, as_text, f"case when {right} then lpad(left({parsed}, 5), 5, '0') end")
-        case ColumnType.ATTRIBUTES:
-            return Cast(NOTHING, _attributes(value, held), parsed)
+def cast(cell: Cell, column: Column, style: Style) -> Cast:
+    """SQL for a column from a file's. NULL stays NULL, and what does not fit becomes NULL."""
+    return _CASTS[column.type](cell, column, style)
 
 
 def expected(column: Column, style: Style) -> str:
@@ -97,105 +93,165 @@ def is_text(held: str) -> bool:
     return held == "VARCHAR"
 
 
-def _identifier(value: str, held: str) -> str:
-    if is_text(held):
-        return f"nfc_normalize({value})"
-    text = f"cast({value} as varchar)"
-    if held in {"DOUBLE", "FLOAT"}:
+def trimmed(text: str) -> str:
+    """SQL for a text without white space at its ends, and NULL where nothing is left."""
+    codes = ", ".join(str(ord(c)) for c in WHITE_SPACE)
+    # to look at both ends is quicker than to trim by a set of characters
+    needs_it = f"unicode({text}) in ({codes}) or unicode(right({text}, 1)) in ({codes})"
+    return f"nullif(case when {needs_it} then trim({text}, {literal(WHITE_SPACE)}) else {text} end, '')"
+
+
+def _identifier(cell: Cell, _column: Column, style: Style) -> Cast:
+    prefixed = f"{literal(style.id_prefix)} || {cell.parsed}" if style.id_prefix else cell.parsed
+    if cell.is_text:
+        # the lake puts this character between the parts of a key
+        return Cast(NOTHING, f"nfc_normalize({cell.value})", f"case when not contains({cell.parsed}, chr(31)) then {prefixed} end")
+    if cell.held in {"DOUBLE", "FLOAT"}:
         # tools that know no missing whole number write 17850.0
-        return f"case when {value} = floor({value}) and abs({value}) < 1e15 then cast(cast({value} as bigint) as varchar) else {text} end"
-    return text
+        is_whole = f"{cell.value} = floor({cell.value}) and abs({cell.value}) < 1e15"
+        return Cast(NOTHING, f"case when {is_whole} then cast(cast({cell.value} as bigint) as varchar) else {cell.text} end", prefixed)
+    return Cast(NOTHING, cell.text, prefixed)
 
 
-def _accepted_identifier(parsed: str, held: str, style: Style) -> str:
-    prefixed = f"{literal(style.id_prefix)} || {parsed}" if style.id_prefix else parsed
-    # the lake puts this character between the parts of a key
-    return f"case when not contains({parsed}, chr(31)) then {prefixed} end" if is_text(held) else prefixed
+def _words(cell: Cell, column: Column, _style: Style) -> Cast:
+    composed = f"nfc_normalize({cell.text})"
+    # an address is the same in capitals, so that two files that write it differently agree
+    return Cast(NOTHING, f"lower({composed})" if column.name == "email" else composed, cell.parsed)
 
 
-def _accepted_code(parsed: str, column: Column) -> str:
+def _code(cell: Cell, column: Column, _style: Style) -> Cast:
+    parsed = cell.parsed
+    accepted = parsed
     if column.name == "currency":
         known = ", ".join(literal(c) for c in sorted(currencies()))
-        return f"case when upper({parsed}) in ({known}) then upper({parsed}) end"
-    if column.allowed:
+        accepted = f"case when upper({parsed}) in ({known}) then upper({parsed}) end"
+    elif column.allowed:
         known = ", ".join(literal(a) for a in column.allowed)
-        return f"case when lower({parsed}) in ({known}) then lower({parsed}) end"
-    return parsed
+        accepted = f"case when lower({parsed}) in ({known}) then lower({parsed}) end"
+    return Cast(NOTHING, f"nfc_normalize({cell.text})", accepted)
 
 
 def _number_text(value: str, style: Style) -> str:
-    text = value
-    for sign in (style.number.group, "\u00a0" if style.number.group == " " else ""):
-        text = f"replace({text}, {literal(sign)}, '')" if sign else text
-    return text if style.number.point == "." else f"replace({text}, ',', '.')"
+    """The number with a point and no group signs; NULL where groups are not of three digits, for 1,5 is not 15."""
+    point, group = style.number.point, style.number.group
+    text = f"translate({value}, '\u00a0\u2009\u202f’', '   ''')" if group in {" ", "'"} else value
+    if group:
+        sign = f"\\x{ord(group):02x}"
+        whole = f"(\\d{{1,3}}({sign}\\d{{3}})+|\\d+)(\\x{ord(point):02x}\\d*)?|\\x{ord(point):02x}\\d+"
+        well_formed = f"regexp_full_match({text}, '[+-]?({whole})([eE][+-]?\\d+)?')"
+        text = f"case when {well_formed} then replace({text}, {literal(group)}, '') end"
+    elif point != ".":
+        text = f"case when not contains({text}, '.') then {text} end"
+    return text if point == "." else f"replace({text}, ',', '.')"
 
 
-def _exact(value: str, held: str, column: Column, style: Style, prepared: str, parsed: str) -> Cast:
+def _exact(cell: Cell, column: Column, style: Style) -> Cast:
     """A decimal that is exactly what the file says, else NULL."""
-    kind = column.sql_type
-    same = f"case when try_cast({parsed} as {kind}) = {parsed} then try_cast({parsed} as {kind}) end"
-    if not is_text(held):
-        return Cast(NOTHING, _wide_number(value, held), same)
+    kind, prepared, parsed = column.sql_type, cell.prepared, cell.parsed
+    if not cell.is_text:
+        same = f"case when try_cast({parsed} as {kind}) = {parsed} then try_cast({parsed} as {kind}) end"
+        return Cast(NOTHING, _wide_number(cell), same)
     scale = 4 if column.type is ColumnType.MONEY else 6
     plain = f"regexp_full_match({prepared}, '[+-]?(\\d+\\.?\\d{{0,{scale}}}|\\.\\d{{1,{scale}}})0*')"
-    wide = f"try_cast({_wide_number(prepared, held)} as {kind})"
-    other = f"case when {wide} = {_wide_number(prepared, held)} then {wide} end"
-    return Cast(_number_text(value, style), f"case when {plain} then try_cast({prepared} as {kind}) else {other} end", parsed)
+    narrow = f"try_cast({prepared} as {kind})"
+    with_exponent = f"regexp_full_match({prepared}, '{_EXPONENT}') and try_cast({prepared} as double) = cast({narrow} as double)"
+    return Cast(_number_text(cell.value, style), f"case when {plain} or ({with_exponent}) then {narrow} end", parsed)
 
 
-def _wide_number(value: str, held: str) -> str:
+def _wide_number(cell: Cell) -> str:
     """The number with all its decimals: a wider type than any column has."""
-    if held.startswith("DECIMAL") or "INT" in held:
-        return value
-    if not is_text(held):
-        # a floating number means its shortest text: 2.55 is no 2.54999…
-        return f"try_cast(cast({value} as varchar) as {WIDE_DECIMAL})"
-    # the engine reads 1_000 and 0x10 as numbers; a file that says so means something else
-    return f"case when not contains({value}, '_') and not contains(lower({value}), 'x') then try_cast({value} as {WIDE_DECIMAL}) end"
+    if cell.held.startswith("DECIMAL") or "INT" in cell.held:
+        return cell.value
+    # a floating number means its shortest text: 2.55 is no 2.54999…
+    return f"try_cast(cast({cell.value} as varchar) as {WIDE_DECIMAL})"
 
 
-def _flag(value: str, held: str) -> str:
-    if held == "BOOLEAN":
-        return value
-    text = f"lower({value if is_text(held) else f'cast({value} as varchar)'})"
+def _number(cell: Cell, _column: Column, style: Style) -> Cast:
+    number = cell.value
+    if cell.is_text:
+        # the engine reads 1_000 as a number; a file that says so means something else
+        text = _number_text(cell.value, style)
+        number = f"case when not contains({text}, '_') then {text} end"
+    return Cast(NOTHING, f"try_cast({number} as double)", f"case when isfinite({cell.parsed}) then {cell.parsed} end")
+
+
+def _count(cell: Cell, _column: Column, style: Style) -> Cast:
+    prepared, parsed = cell.prepared, cell.parsed
+    if not cell.is_text:
+        return Cast(NOTHING, _wide_number(cell), f"case when {parsed} = floor({parsed}) then try_cast({parsed} as bigint) end")
+    plain = f"regexp_full_match({prepared}, '[+-]?\\d+\\.?0*')"
+    wide = f"try_cast({prepared} as {WIDE_DECIMAL})"
+    with_exponent = f"regexp_full_match({prepared}, '{_EXPONENT}') and {wide} = floor({wide}) and try_cast({prepared} as double) = cast({wide} as double)"
+    return Cast(_number_text(cell.value, style), f"case when {plain} or ({with_exponent}) then try_cast({wide} as bigint) end", parsed)
+
+
+def _flag(cell: Cell, _column: Column, _style: Style) -> Cast:
+    if cell.held == "BOOLEAN":
+        return Cast(NOTHING, cell.value, cell.parsed)
+    text = f"lower({cell.text})"
     yes, no = (", ".join(literal(w) for w in words) for words in (TRUE_WORDS, FALSE_WORDS))
-    return f"case when {text} in ({yes}) then true when {text} in ({no}) then false end"
+    return Cast(NOTHING, f"case when {text} in ({yes}) then true when {text} in ({no}) then false end", cell.parsed)
 
 
-def _instant(value: str, held: str, style: Style, prepared: str, parsed: str) -> Cast:
-    accepted = _in_range(parsed, "timestamptz")
-    if held == "TIMESTAMP WITH TIME ZONE":
-        return Cast(NOTHING, value, accepted)
-    if held == "DATE" or held.startswith("TIMESTAMP"):
-        return Cast(f"cast({value} as timestamp)", instant_of_local(prepared, style.zone), accepted)
-    text = value if is_text(held) else f"cast({value} as varchar)"
+def _instant(cell: Cell, _column: Column, style: Style) -> Cast:
+    accepted = _in_range(cell.parsed, "timestamptz")
+    local = instant_of_local(cell.prepared, style.zone)
+    if cell.held == "TIMESTAMP WITH TIME ZONE":
+        return Cast(NOTHING, cell.value, accepted)
+    if cell.held == "DATE" or cell.held.startswith("TIMESTAMP"):
+        return Cast(f"cast({cell.value} as timestamp)", local, accepted)
+    text = cell.text
     if style.date_pattern:
         read = f"try_strptime({text}, {literal(style.date_pattern)})"
-        return Cast(read, f"cast({prepared} as timestamptz)" if "%z" in style.date_pattern else instant_of_local(prepared, style.zone), accepted)
+        return Cast(read, f"cast({cell.prepared} as timestamptz)" if "%z" in style.date_pattern else local, accepted)
     # "2026-10-31 10:00:00" is the commonest form, and seen at a glance to have no offset
-    local = f"(length({text}) = 19 and substr({text}, 17, 1) = ':') or length({text}) <= 10 or not regexp_matches({text}, '(Z|UTC|[+-]\\d\\d(:?\\d\\d)?)$')"
+    is_local = f"(length({text}) = 19 and substr({text}, 17, 1) = ':') or regexp_full_match({text}, '{_ISO_LOCAL}')"
+    has_offset = f"regexp_full_match({text}, '{_ISO_LOCAL}{_OFFSET}')"
     # a cast to TIMESTAMP would drop the offset, one to TIMESTAMPTZ would take local time for UTC
-    return Cast(
-        f"try_cast({text} as timestamp)",
-        f"case when {local} then {instant_of_local(prepared, style.zone)} else try_cast({text} as timestamptz) end",
-        accepted,
-    )
+    read = f"case when {is_local} then {local} when {has_offset} then try_cast({text} as timestamptz) end"
+    return Cast(f"try_cast({text} as timestamp)", read, accepted)
 
 
-def _date(value: str, held: str, style: Style) -> str:
-    if held == "DATE" or held.startswith("TIMESTAMP"):
-        return f"cast({value} as date)"
-    text = value if is_text(held) else f"cast({value} as varchar)"
+def _date(cell: Cell, _column: Column, style: Style) -> Cast:
+    accepted = _in_range(cell.parsed, "date")
+    if cell.held == "DATE" or cell.held.startswith("TIMESTAMP"):
+        return Cast(NOTHING, f"cast({cell.value} as date)", accepted)
+    text = cell.text
     if style.date_pattern:
-        return f"cast(try_strptime({text}, {literal(style.date_pattern)}) as date)"
-    return f"case when length({text}) <= 10 then try_cast({text} as date) else cast(try_cast(left({text}, 19) as timestamp) as date) end"
+        return Cast(NOTHING, f"cast(try_strptime({text}, {literal(style.date_pattern)}) as date)", accepted)
+    # "epoch" and "infinity" are days to the engine; the first is too short here, the second out of range
+    day = f"length({text}) between 8 and 10 then try_cast({text} as date)"
+    moment = f"regexp_full_match({text}, '{_ISO_LOCAL}({_OFFSET})?') then cast(try_cast({text} as timestamp) as date)"
+    return Cast(NOTHING, f"case when {day} when {moment} end", accepted)
 
 
 def _in_range(value: str, kind: str) -> str:
     return f"case when {value} >= {literal(FIRST_DAY)}::{kind} and {value} < {literal(LAST_DAY)}::{kind} then {value} end"
 
 
-def _attributes(value: str, held: str) -> str:
-    if held.startswith("MAP"):
-        return f"cast({value} as map(varchar, varchar))"
-    return f"try_cast(try_cast(cast({value} as varchar) as json) as map(varchar, varchar))"
+def _time(cell: Cell, _column: Column, _style: Style) -> Cast:
+    parsed = cell.parsed
+    hour_and_minute = f"lpad(regexp_extract({parsed}, '\\d+:\\d+'), 5, '0')"
+    return Cast(NOTHING, cell.text, f"case when regexp_full_match({parsed}, '{_TIME}') then {hour_and_minute} end")
+
+
+def _attributes(cell: Cell, _column: Column, _style: Style) -> Cast:
+    if cell.held.startswith("MAP"):
+        return Cast(NOTHING, f"cast({cell.value} as map(varchar, varchar))", cell.parsed)
+    return Cast(NOTHING, f"try_cast(try_cast({cell.text} as json) as map(varchar, varchar))", cell.parsed)
+
+
+_CASTS: dict[ColumnType, Callable[[Cell, Column, Style], Cast]] = {
+    ColumnType.ID: _identifier,
+    ColumnType.TEXT: _words,
+    ColumnType.CODE: _code,
+    ColumnType.MONEY: _exact,
+    ColumnType.DECIMAL: _exact,
+    ColumnType.NUMBER: _number,
+    ColumnType.COUNT: _count,
+    ColumnType.FLAG: _flag,
+    ColumnType.INSTANT: _instant,
+    ColumnType.DATE: _date,
+    ColumnType.TIME: _time,
+    ColumnType.ATTRIBUTES: _attributes,
+}

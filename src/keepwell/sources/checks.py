@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from keepwell.engine.duckdb import DuckDBEngine
-from keepwell.engine.sql import literal, names, quoted
+from keepwell.engine.sql import names, quoted
 from keepwell.lake.entity import Column, Entity, entities
 from keepwell.lake.landing import parquet
 from keepwell.lake.snapshots import Snapshot
@@ -19,10 +22,11 @@ SHOWN = 3
 
 @dataclass
 class CheckedEntity:
-    """One entity's typed rows in a file (with ``_line`` and ``_bad``), and the rows of it that are not to land."""
+    """One entity's typed rows in a staged table (with ``_line`` and ``_bad``), and the rows of it that are not to land."""
 
     entity: Entity
-    typed: Path
+    typed: str
+    scratch: Path
     provided: tuple[str, ...]
     rows: int                      # as mapped, bad ones included
     bad: int
@@ -33,18 +37,18 @@ class CheckedEntity:
 
     @property
     def excluded(self) -> Path:
-        return self.typed.with_suffix(".excluded.parquet")
+        return self.scratch / f"{self.entity.name}.excluded.parquet"
 
     @property
     def numbered(self) -> str:
         """The rows that passed typing, with their place ``_row``."""
-        return f"(select *, file_row_number as _row from read_parquet({literal(str(self.typed))}, file_row_number = true, hive_partitioning = false) where not _bad)"
+        return f"(select *, rowid as _row from {self.typed} where not _bad)"
 
     @property
     def good(self) -> str:
         """The rows that may land, as a table expression."""
         if not self.excluded.exists():
-            return f"(select {names(self.provided)} from {parquet(self.typed)} where not _bad)"
+            return f"(select {names(self.provided)} from {self.typed} where not _bad)"
         return f"(select {names(self.provided, 'n')} from {self.numbered} n anti join {parquet(self.excluded)} x on n._row = x._row)"
 
 
@@ -55,7 +59,7 @@ class CheckedEntity:
             return None
         by, key = quoted(self.replace_by), table(self.entity.name).key
         same = " and ".join(f"t.{quoted(k)} = g.{quoted(k)}" for k in key)
-        return f"(select distinct t.{by} from {parquet(self.typed)} t anti join {self.good} g on {same} where t.{by} is not null)"
+        return f"(select distinct t.{by} from {self.typed} t anti join {self.good} g on {same} where t.{by} is not null)"
 
 
 def check_keys(engine: DuckDBEngine, checked: CheckedEntity) -> None:
@@ -81,20 +85,20 @@ def check_keys(engine: DuckDBEngine, checked: CheckedEntity) -> None:
             checked.rejected.append((row, line, f"{' and '.join(key)} {shown!r} stands {count} times with different values"))
     if checked.merged:
         checked.warnings.append(f"{checked.merged:,} rows repeat another row in every column; one of each is kept")
-    _exclude(engine, checked, [row for row, *_ in found])
+    _exclude(checked, [row for row, *_ in found])
 
 
 def _duplicate_keys(engine: DuckDBEngine, checked: CheckedEntity, key: tuple[str, ...]) -> str | None:
     """The keys that stand more than once, as a table expression; None when there are none."""
     passes = max(1, -(-checked.rows // KEYS_AT_A_TIME))
     hashed = f"hash({names(key)})"
-    target = checked.typed.with_suffix(".duplicates.parquet")
+    target = checked.scratch / f"{checked.entity.name}.duplicates.parquet"
     count = 0
     candidates = []
     for part in range(passes):
         only = f"and {hashed} % {passes} = {part}" if passes > 1 else ""
-        path = checked.typed.with_suffix(f".hashes{part}.parquet")
-        query = f"select {hashed} as h from {parquet(checked.typed)} where not _bad {only} group by 1 having count(*) > 1"
+        path = checked.scratch / f"{checked.entity.name}.hashes{part}.parquet"
+        query = f"select {hashed} as h from {checked.typed} where not _bad {only} group by 1 having count(*) > 1"
         if engine.write_parquet(query, path):
             candidates.append(parquet(path))
     if not candidates:
@@ -102,19 +106,17 @@ def _duplicate_keys(engine: DuckDBEngine, checked: CheckedEntity, key: tuple[str
     # two keys may share a hash, so the keys themselves decide
     listed = " union all ".join(f"select h from {c}" for c in candidates)
     exact = (
-        f"select {names(key)} from {parquet(checked.typed)} where not _bad and {hashed} in ({listed}) group by {names(key)} having count(*) > 1"
+        f"select {names(key)} from {checked.typed} where not _bad and {hashed} in ({listed}) group by {names(key)} having count(*) > 1"
     )
     count = sum(f.rows for f in engine.write_parquet(exact, target))
     return parquet(target) if count else None
 
 
-def _exclude(engine: DuckDBEngine, checked: CheckedEntity, rows: list[int]) -> None:
+def _exclude(checked: CheckedEntity, rows: list[int]) -> None:
     if not rows:
         return
-    before = f" union all select _row from {parquet(checked.excluded)}" if checked.excluded.exists() else ""
-    scratch = checked.excluded.with_suffix(".new.parquet")
-    engine.write_parquet(f"select unnest({rows}) as _row{before}", scratch)
-    scratch.replace(checked.excluded)
+    before = pq.read_table(checked.excluded)["_row"].to_pylist() if checked.excluded.exists() else []
+    pq.write_table(pa.table({"_row": pa.array([*before, *rows], pa.int64())}), checked.excluded)
 
 
 def check_parents(engine: DuckDBEngine, checked: CheckedEntity, staged: Mapping[str, CheckedEntity], snapshot: Snapshot) -> None:
@@ -172,7 +174,7 @@ def _reject_orphans(engine: DuckDBEngine, checked: CheckedEntity, column: Column
     parent = entities()[column.references or ""].label["en"].lower()
     for row, line, value in found:
         checked.rejected.append((row, line, f"{column.name} {value!r} is not among the {parent} known; {copied} come from there"))
-    _exclude(engine, checked, [row for row, *_ in found])
+    _exclude(checked, [row for row, *_ in found])
 
 
 def warn_of_rules(engine: DuckDBEngine, checked: CheckedEntity, warnings: tuple[tuple[str, str], ...], landing: str) -> None:

@@ -130,16 +130,24 @@ def detect_decimal(values: Iterable[str | None]) -> DecimalStyle | Ambiguous[Dec
 
     Ambiguous when two styles read all values as different numbers: ``1,234`` alone may be 1234 or 1.234.
     """
-    texts = [text.translate(_SPACES) for text in _texts(values)]
+    texts = list(dict.fromkeys(text.translate(_SPACES) for text in _texts(values)))
     by_meaning: dict[tuple[str, ...], DecimalStyle] = {}
     for style in _STYLES if texts else ():
-        if all(_number(style).fullmatch(text) for text in texts):
+        pattern = _number(style)
+        if all(pattern.fullmatch(text) for text in texts):
             meaning = tuple((text.replace(style.group, "") if style.group else text).replace(style.point, ".") for text in texts)
             by_meaning.setdefault(meaning, style)
     options = tuple(by_meaning.values())
     if len(options) > 1:
         return Ambiguous(options)
     return options[0] if options else None
+
+
+def common_decimal(values: Iterable[str | None]) -> DecimalStyle | Ambiguous[DecimalStyle] | None:
+    """The style in which most of the values are numbers; see :func:`detect_decimal`."""
+    texts = [text.translate(_SPACES) for text in _texts(values)]
+    read = ([text for text in texts if _number(style).fullmatch(text)] for style in _STYLES)
+    return detect_decimal(max(read, key=len))
 
 
 def is_number(text: str) -> bool:

@@ -10,8 +10,8 @@ from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.core.ids import MAIN_SOURCE, check_source
 from keepwell.core.progress import Progress, Silent, step
 from keepwell.core.workspace import Workspace
-from keepwell.engine.duckdb import DuckDBEngine
-from keepwell.engine.sql import Steps, literal, names
+from keepwell.engine.duckdb import STAGE, DuckDBEngine
+from keepwell.engine.sql import Steps, names, quoted
 from keepwell.lake.entity import entity
 from keepwell.lake.lake import Lake
 from keepwell.lake.landing import Change
@@ -19,9 +19,9 @@ from keepwell.lake.records import ChangeKind, ChangeRecord, EntityCounts, Source
 from keepwell.lake.spread import StagedEntity, parent_or_none
 from keepwell.sources import checks, mapping, rejects
 from keepwell.sources.checks import CheckedEntity
-from keepwell.sources.mapping import ROWS, EntityMapping, Mapping
+from keepwell.sources.mapping import LINE_COLUMN, ROWS, EntityMapping, Mapping
 from keepwell.sources.reader import RawFile, Reading, ReadOptions, reader_for
-from keepwell.sources.rejects import FILE_STEP, Rejected, RejectedLine
+from keepwell.sources.rejects import FILE_STEP, OWN_COLUMNS, Rejected, RejectedLine
 from keepwell.sources.typing_plan import Terms, TypedPlan, plan
 
 # above this share a file is taken for the wrong file or the wrong mapping
@@ -30,8 +30,6 @@ MAPPING_SECONDS = 3600.0
 SHOWN_LINES = 1000
 CAUSES_SHOWN = 5
 REJECTED_FILE = "rejected.csv"
-# columns that Keepwell writes into a file of rejected rows, and passes over when it comes back
-OWN_COLUMNS = {"_file", "_line", "_entity", "_reason"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,10 @@ class _Import:
     understood: dict[str, str] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
 
+    def engine(self) -> DuckDBEngine:
+        """An engine that reads anywhere, with this import's stage attached."""
+        return self.lake.engine(self.change.staging / ".spill", self.progress, attach=self.change.stage)
+
     @property
     def terms(self) -> Terms:
         zone = self.workspace.settings.timezone
@@ -92,10 +94,13 @@ def run(workspace: Workspace, lake: Lake, request: ImportRequest, clock: Clock, 
     description = mapping.read(request.mapping) if request.mapping else None
     with lake.begin(request.source, clock.now(), zone=workspace.settings.timezone) as change:
         job = _Import(workspace, lake, request, change, progress or Silent())
-        with lake.engine(change.staging / ".spill", job.progress) as engine:
-            options = description.options if description else ReadOptions()
+        options = description.options if description else ReadOptions()
+        _check_all_are_read(request.files, description)
+        # one engine after the other: each has the stage to itself, and the one in the middle is locked in
+        with job.engine() as engine:
             job.files = [_read(job, engine, number, path, options) for number, path in enumerate(request.files)]
-            checked = _typed_entities(job, description or _plain_mapping(job))
+        checked = _typed_entities(job, description or _plain_mapping(job))
+        with job.engine() as engine:
             _check(job, engine, checked)
             counted = _count(job, checked)
             written = _hand_back(job, engine)
@@ -116,10 +121,18 @@ def _check_request(request: ImportRequest) -> None:
             raise WrongUseError(f"There is no file {path}." if not path.exists() else f"{path} is a folder.", "Name the files to import.")
 
 
+def _check_all_are_read(files: Sequence[Path], description: Mapping | None) -> None:
+    """A file that no entity reads would be lost without a word."""
+    read = {f for part in description.entities for f in description.files_for(part, list(files))} if description else set(files)
+    left = [f.name for f in files if f not in read]
+    if left:
+        raise WrongUseError(f"No entity of the mapping reads {', '.join(left)}.", "Check `files:` in the mapping.")
+
+
 def _read(job: _Import, engine: DuckDBEngine, number: int, path: Path, options: ReadOptions) -> RawFile:
     folder = job.change.staging / f"file{number}"
     folder.mkdir()
-    return reader_for(path)(path, Reading(folder, engine, job.progress, options))
+    return reader_for(path)(path, Reading(folder, engine, job.progress, options, folder.name))
 
 
 def _plain_mapping(job: _Import) -> Mapping:
@@ -149,9 +162,10 @@ def _rows_view(job: _Import, engine: DuckDBEngine, description: Mapping, part: E
             continue
         kept = [c for c, _ in file.columns if c not in OWN_COLUMNS]
         columns += kept
-        raw = f"read_parquet({literal(str(file.raw))}, file_row_number = true, hive_partitioning = false)"
-        selects.append(f"select {names(kept)}, {number * FILE_STEP} + file_row_number as _line from {raw}")
-    engine.define(ROWS, Steps().then(ROWS, " union all by name ".join(selects)))
+        selects.append(f"select {names(kept)}, {number * FILE_STEP} + _record as {LINE_COLUMN} from {file.raw}")
+    # last of all, so that rows compare by what they hold before where they stand
+    together = f"select * exclude ({LINE_COLUMN}), {LINE_COLUMN} from ({' union all by name '.join(selects)})"
+    engine.define(ROWS, Steps().then(ROWS, together))
     return list(dict.fromkeys(columns))
 
 
@@ -160,7 +174,8 @@ def _typed_entities(job: _Import, description: Mapping) -> list[CheckedEntity]:
     resources = job.lake.resources(job.change.staging / ".spill")
     terms = replace(job.terms, zone=description.timezone or job.workspace.settings.timezone)
     found = []
-    with DuckDBEngine(resources, locked_to=job.change.staging, progress=job.progress) as locked, locked.time_limit(MAPPING_SECONDS):
+    engine = DuckDBEngine(resources, attach=job.change.stage, locked_to=job.change.staging, progress=job.progress)
+    with engine as locked, locked.time_limit(MAPPING_SECONDS):
         for part in description.entities:
             with step(job.progress, f"map and check {part.entity.name}"):
                 columns = _rows_view(job, locked, description, part)
@@ -170,16 +185,16 @@ def _typed_entities(job: _Import, description: Mapping) -> list[CheckedEntity]:
 
 def _typed(job: _Import, engine: DuckDBEngine, planned: TypedPlan) -> CheckedEntity:
     name = planned.mapping.entity.name
-    path = job.change.staging / f"{name}.typed.parquet"
-    written = engine.write_parquet(planned.typed.render(), path)
-    if not written:
+    typed = f"{STAGE}.{quoted(name)}"
+    rows = engine.create_table(typed, planned.typed.render())
+    if not rows and not any(f.bad for f in job.files):
         raise ImportRefusedError(f"{name}: the mapping gives no row.", "Check its `where:` or its SELECT against the file.")
-    bad = int(engine.value(f"select count(*) filter (where _bad) from read_parquet({literal(str(path))})"))
+    bad = int(engine.value(f"select count(*) filter (where _bad) from {typed}"))
     job.understood.update({f"{name}.{k}": v for k, v in planned.understood.items()})
     if bad:
         for line, reason, *_ in engine.rows(planned.reasons.render()):
             job.rejected.append(Rejected(name, line, reason))
-    checked = CheckedEntity(planned.mapping.entity, path, planned.provided, sum(f.rows for f in written), bad)
+    checked = CheckedEntity(planned.mapping.entity, typed, job.change.staging, planned.provided, rows, bad)
     checks.warn_of_rules(engine, checked, planned.warnings, planned.landing)
     if planned.mapping.replace_by:
         checked.replace_by = planned.mapping.replace_by
@@ -189,9 +204,11 @@ def _typed(job: _Import, engine: DuckDBEngine, planned: TypedPlan) -> CheckedEnt
 def _check(job: _Import, engine: DuckDBEngine, checked: Sequence[CheckedEntity]) -> None:
     snapshot = job.lake.snapshot()
     staged = {c.entity.name: c for c in checked}
-    for part in sorted(checked, key=lambda c: parent_or_none(c.entity) is not None):
-        with step(job.progress, f"check keys and references of {part.entity.name}"):
+    for part in checked:
+        with step(job.progress, f"check keys of {part.entity.name}"):
             checks.check_keys(engine, part)
+    for part in sorted(checked, key=lambda c: parent_or_none(c.entity) is not None):
+        with step(job.progress, f"check references of {part.entity.name}"):
             checks.check_parents(engine, part, staged, snapshot)
         job.rejected += [Rejected(part.entity.name, line, reason) for _, line, reason in part.rejected]
 

@@ -58,7 +58,7 @@ class Mapping:
     entities: tuple[EntityMapping, ...]
     files: tuple[str, ...] = ()
     timezone: str | None = None
-    options: ReadOptions = ReadOptions()
+    options: ReadOptions = field(default_factory=ReadOptions)
     name: str | None = None
 
     def files_for(self, mapping: EntityMapping, files: list[Path]) -> list[Path]:

@@ -13,6 +13,7 @@ from typing import Protocol
 from keepwell.core.errors import KeepwellError, did_you_mean
 from keepwell.core.progress import Progress
 from keepwell.engine.duckdb import DuckDBEngine
+from keepwell.engine.sql import literal
 
 
 class UnreadableFileError(KeepwellError):
@@ -26,7 +27,6 @@ class ReadOptions:
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
-    header_row: int = 1
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,13 @@ class BadRecord:
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file, read: a Parquet file whose n-th row is the n-th good record, and all that is needed to name a record's line."""
+    """One file, read: its good records as a table expression, and all that is needed to name a record's line.
+
+    ``raw`` has the file's columns and ``_record``, the place among the good records from 0.
+    """
 
     source: Path
-    raw: Path
+    raw: str
     columns: tuple[tuple[str, str], ...]  # name, SQL type; text everywhere but in typed formats
     rows: int
     size: int
@@ -59,14 +62,25 @@ class RawFile:
         return self.rows + len(self.bad)
 
 
+def staged_table(name: str) -> str:
+    """A table of staged records as ``raw``."""
+    return f"(select *, rowid as _record from {name})"
+
+
+def staged_parquet(path: Path) -> str:
+    """A Parquet file of staged records as ``raw``."""
+    return f"(select * exclude (file_row_number), file_row_number as _record from read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false))"
+
+
 @dataclass(frozen=True)
 class Reading:
-    """The means a reader is given: a folder of its own, an engine and somebody who watches."""
+    """The means a reader is given: a folder of its own, an engine, tables ``stage.NAME…`` of its own, and somebody who watches."""
 
     folder: Path
     engine: DuckDBEngine
     progress: Progress
     options: ReadOptions
+    name: str = "file"
 
 
 class Reader(Protocol):

@@ -11,6 +11,8 @@ from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.engine.sql import literal, names
 from keepwell.sources.reader import RawFile
 
+# what stands in a file of rejected rows beside the columns as they came; an import passes over it
+OWN_COLUMNS = ("_file", "_line", "_entity", "_reason")
 # a line number carries its file in the upper bits
 FILE_STEP = 1 << 40
 
@@ -82,12 +84,11 @@ def _part(number: int, file: RawFile, rejected: Sequence[Rejected], scratch: Pat
         "_entity": pa.array([e for *_, e, _ in listed], pa.string()),
         "_reason": pa.array([r for *_, r in listed], pa.string()),
     }), path)  # fmt: skip
-    columns = [c for c, _ in file.columns if not c.startswith("_")]
-    raw = f"read_parquet({literal(str(file.raw))}, file_row_number = true, hive_partitioning = false)"
+    columns = [c for c, _ in file.columns if c not in OWN_COLUMNS]
     mine = f"read_parquet({literal(str(path))})"
     # one row a record, whatever number of entities it was rejected from
     once = f"select _record, any_value(_line) as _line, string_agg(distinct _entity, ', ' order by _entity) as _entity, string_agg(distinct _reason, '; ' order by _reason) as _reason from {mine} group by 1"
-    good = f"select {literal(file.source.name)} as _file, m._line, m._entity, m._reason, {names(columns, 'r')} from ({once}) m join {raw} r on r.file_row_number = m._record"
+    good = f"select {literal(file.source.name)} as _file, m._line, m._entity, m._reason, {names(columns, 'r')} from ({once}) m join {file.raw} r on r._record = m._record"
     if not file.bad:
         return good
     bad_path = scratch / f"rejected.{number}.bad.parquet"

@@ -6,7 +6,7 @@ from pathlib import Path
 from keepwell.core.errors import WrongUseError
 from keepwell.core.progress import Progress, Silent
 from keepwell.engine.duckdb import DuckDBEngine, Resources
-from keepwell.engine.sql import literal, quoted
+from keepwell.engine.sql import quoted
 from keepwell.sources.evidence import SampleColumn
 from keepwell.sources.reader import Reading, ReadOptions, reader_for
 
@@ -21,12 +21,11 @@ def sample(path: Path, progress: Progress | None = None) -> list[SampleColumn]:
         raise WrongUseError(f"There is no file {path}.", "Name the file to look at.")
     with tempfile.TemporaryDirectory(prefix="keepwell-") as scratch:
         folder = Path(scratch)
-        with DuckDBEngine(Resources(folder / "spill")) as engine:
+        with DuckDBEngine(Resources(folder / "spill"), attach=folder / "stage.duckdb") as engine:
             raw = reader_for(path)(_beginning(path, folder), Reading(folder, engine, progress or Silent(), ReadOptions()))
             every = max(1, raw.rows // VALUES)
             columns = ", ".join(f"cast({quoted(c)} as varchar)" for c, _ in raw.columns)
-            file = f"read_parquet({literal(str(raw.raw))}, file_row_number = true, hive_partitioning = false)"
-            rows = engine.rows(f"select {columns} from {file} where file_row_number % {every} = 0 limit {VALUES}")
+            rows = engine.rows(f"select {columns} from {raw.raw} where _record % {every} = 0 order by _record limit {VALUES}")
         return [SampleColumn(name, tuple(row[i] for row in rows)) for i, (name, _) in enumerate(raw.columns)]
 
 

@@ -5,17 +5,17 @@ Everything here is SQL text; nothing is read but samples for the formats of date
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from keepwell.core.errors import KeepwellError, did_you_mean
 from keepwell.core.ids import MAIN_SOURCE
 from keepwell.core.money import currencies
 from keepwell.engine.duckdb import DuckDBEngine
-from keepwell.engine.sql import Steps, literal, quoted
+from keepwell.engine.sql import Steps, literal, names, quoted
 from keepwell.lake.entity import Column, ColumnType, Entity
 from keepwell.sources import casts, formats
-from keepwell.sources.casts import PLAIN_NUMBER, Style
+from keepwell.sources.casts import NOTHING, PLAIN_NUMBER, Cell, Style
 from keepwell.sources.formats import Ambiguous, DateFormat, DecimalStyle
 from keepwell.sources.mapping import LINE_COLUMN, ROWS, EntityMapping
 from keepwell.sources.zones import local_day
@@ -81,32 +81,55 @@ def missing_column(entity: Entity, column: str, file_columns: Sequence[str]) -> 
 def _with_values(sql: str, values: dict[str, str | None] | None) -> str:
     if not values:
         return sql
-    text = f"trim(cast({sql} as varchar))"
+    text = f"trim(cast({sql} as varchar), {literal(casts.WHITE_SPACE)})"
     cases = " ".join(f"when {literal(before)} then {literal(after)}" for before, after in values.items())
     return f"case {text} {cases} else cast({sql} as varchar) end"
 
 
 def plan(engine: DuckDBEngine, mapping: EntityMapping, file_columns: Sequence[str], terms: Terms) -> TypedPlan:
     """Look at a sample, settle the formats, and write the queries; what a mapping lacks is an error before anything runs."""
-    entity = mapping.entity
     mapped = mapped_sql(mapping, file_columns)
-    held = {name: kind for name, kind in engine.columns(f"({mapped})") if name != LINE_COLUMN}
-    given = _given_columns(mapping, held)
-    understood: dict[str, str] = {}
-    styles: dict[str, Style] = {}
-    for column in given:
-        if column.name in held:
-            styles[column.name] = _style(engine, mapping, mapped, column, held[column.name], terms, understood)
-        else:
-            styles[column.name] = Style(terms.zone)
-    return _written(engine, mapping, mapped, given, held, styles, terms, understood)
+    # the engine calls a column as its first mention does, City for "City" as city
+    held = {name.lower(): kind for name, kind in engine.columns(f"({mapped})") if name.lower() != LINE_COLUMN}
+    planning = _Planning(engine, mapping, mapped, held, _given_columns(mapping, held), terms)
+    for column in planning.given:
+        planning.styles[column.name] = _style(planning, column)
+    return _written(planning)
+
+
+@dataclass(frozen=True)
+class _Planning:
+    """What is known of one entity's rows while their queries are written."""
+
+    engine: DuckDBEngine
+    mapping: EntityMapping
+    mapped: str
+    held: dict[str, str]        # column -> its SQL type in the mapped rows
+    given: list[Column]
+    terms: Terms
+    styles: dict[str, Style] = field(default_factory=dict)
+    understood: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def entity(self) -> Entity:
+        return self.mapping.entity
+
+    @property
+    def read(self) -> list[Column]:
+        """The columns that the rows give; the others given are constants."""
+        return [c for c in self.given if c.name in self.held]
+
+    @property
+    def at(self) -> str:
+        return f"cast({literal(self.terms.at.astimezone(UTC).isoformat())} as timestamptz)"
 
 
 def _given_columns(mapping: EntityMapping, held: dict[str, str]) -> list[Column]:
     entity = mapping.entity
     for name in held:
-        entity.column(name)
-    given = [c for c in entity.columns if (c.name in held or c.name in mapping.constants) and not c.is_computed]
+        if entity.column(name).is_computed:
+            raise MappingMismatchError(f"{entity.name}: {name} is computed when rows land, so no file may bring it.", "Leave it out.")
+    given = [c for c in entity.columns if c.name in held or c.name in mapping.constants]
     told = {c.name for c in given}
     missing = [c.name for c in entity.columns if c.is_required and not c.is_computed and not c.default and c.name not in told]
     if missing:
@@ -117,45 +140,43 @@ def _given_columns(mapping: EntityMapping, held: dict[str, str]) -> list[Column]
     return given
 
 
-def _style(
-    engine: DuckDBEngine, mapping: EntityMapping, mapped: str, column: Column, held: str, terms: Terms, understood: dict[str, str]
-) -> Style:
-    prefix = ""
+def _style(planning: _Planning, column: Column) -> Style:
+    mapping, zone = planning.mapping, planning.terms.zone
     if column.type is ColumnType.ID:
-        owner = mapping.ids.get(column.name, terms.source)
-        prefix = "" if owner == MAIN_SOURCE else f"{owner}:"
-    if not casts.is_text(held):
-        return Style(terms.zone, id_prefix=prefix)
+        owner = mapping.ids.get(column.name, planning.terms.source)
+        return Style(zone, id_prefix="" if owner == MAIN_SOURCE else f"{owner}:")
+    if not casts.is_text(planning.held.get(column.name, "")):
+        return Style(zone)
     if column.type in DATE_TYPES:
-        pattern = mapping.dates or _date_pattern(engine, mapped, column)
-        if pattern or mapping.dates:
-            understood[column.name] = f"dates {pattern}"
-        return Style(terms.zone, date_pattern=pattern)
+        pattern = mapping.dates or _date_pattern(planning, column)
+        if pattern:
+            planning.understood[column.name] = f"dates {pattern}"
+        return Style(zone, date_pattern=pattern)
     if column.type in NUMBER_TYPES:
-        number = _number_style(engine, mapping, mapped, column)
+        number = _number_style(planning, column)
         if not number.is_plain:
-            understood[column.name] = f"numbers {number}"
-        return Style(terms.zone, number=number)
-    return Style(terms.zone, id_prefix=prefix)
+            planning.understood[column.name] = f"numbers {number}"
+        return Style(zone, number=number)
+    return Style(zone)
 
 
-def _sample(engine: DuckDBEngine, mapped: str, column: Column) -> list[str]:
+def _sample(planning: _Planning, column: Column) -> list[str]:
     """Values from all over the file, the same ones each time."""
     name = quoted(column.name)
-    every = max(1, int(engine.value(f"select count(*) from {ROWS}")) // SAMPLE)
-    places = f"{LINE_COLUMN} % {every} = 0 and" if LINE_COLUMN in mapped else ""
-    query = f"select cast({name} as varchar) from ({mapped}) where {places} {name} is not null limit {SAMPLE}"
-    return [str(row[0]) for row in engine.rows(query)]
+    every = max(1, int(planning.engine.value(f"select count(*) from {ROWS}")) // SAMPLE)
+    places = f"{LINE_COLUMN} % {every} = 0 and" if LINE_COLUMN in planning.mapped else ""
+    query = f"select cast({name} as varchar) from ({planning.mapped}) where {places} {name} is not null limit {SAMPLE}"
+    return [str(row[0]) for row in planning.engine.rows(query)]
 
 
-def _date_pattern(engine: DuckDBEngine, mapped: str, column: Column) -> str | None:
-    values = _sample(engine, mapped, column)
+def _date_pattern(planning: _Planning, column: Column) -> str | None:
+    values = _sample(planning, column)
     found = formats.detect_dates(values)
     if found is None:
         # some values are no dates; those that are tell the format, and the others are rejected with their line
         found = formats.detect_dates(_readable_alike(values))
     if isinstance(found, Ambiguous):
-        found = _settled_by_whole_file(engine, mapped, column, found)
+        found = _settled_by_whole_file(planning, column, found)
     return found.pattern if found else None
 
 
@@ -166,9 +187,9 @@ def _readable_alike(values: list[str]) -> list[str]:
     return [v for v, f in read.items() if f is not None and common and str(f) == common[0][0]]
 
 
-def _settled_by_whole_file(engine: DuckDBEngine, mapped: str, column: Column, found: Ambiguous[DateFormat]) -> DateFormat:
+def _settled_by_whole_file(planning: _Planning, column: Column, found: Ambiguous[DateFormat]) -> DateFormat:
     counts = ", ".join(f"count(try_strptime(trim({quoted(column.name)}), {literal(o.pattern or '%Y-%m-%d')}))" for o in found.options)
-    read = engine.rows(f"select {counts} from ({mapped})")[0]
+    read = planning.engine.rows(f"select {counts} from ({planning.mapped})")[0]
     best = max(read)
     if list(read).count(best) > 1:
         raise MappingMismatchError(
@@ -178,15 +199,14 @@ def _settled_by_whole_file(engine: DuckDBEngine, mapped: str, column: Column, fo
     return found.options[list(read).index(best)]
 
 
-def _number_style(engine: DuckDBEngine, mapping: EntityMapping, mapped: str, column: Column) -> DecimalStyle:
-    if mapping.decimal == ",":
+def _number_style(planning: _Planning, column: Column) -> DecimalStyle:
+    if planning.mapping.decimal == ",":
         return DecimalStyle(",", ".")
-    if mapping.decimal == ".":
+    if planning.mapping.decimal == ".":
         return DecimalStyle(".", ",")
-    values = _sample(engine, mapped, column)
-    found = formats.detect_decimal(values)
-    if found is None:
-        found = formats.detect_decimal([v for v in values if formats.detect_decimal([v]) is not None])
+    values = _sample(planning, column)
+    # where some values are no numbers, or written by another hand, those are rejected with their line
+    found = formats.detect_decimal(values) or formats.common_decimal(values)
     if isinstance(found, Ambiguous):
         raise MappingMismatchError(
             f"{column.name}: every number can be read as {found}, which are different numbers.",
@@ -195,61 +215,69 @@ def _number_style(engine: DuckDBEngine, mapping: EntityMapping, mapped: str, col
     return found or PLAIN_NUMBER
 
 
-def _written(
-    engine: DuckDBEngine, mapping: EntityMapping, mapped: str, given: list[Column], held: dict[str, str], styles: dict[str, Style], terms: Terms, understood: dict[str, str]
-) -> TypedPlan:
-    entity = mapping.entity
-    has_line = not mapping.select or LINE_COLUMN in mapping.select
-    read = [c for c in given if c.name in held]
-    raw = ", ".join(f"{_trimmed(c, held[c.name])} as {_raw(c)}" for c in read)
-    renamed = f"select {LINE_COLUMN if has_line else 'cast(null as bigint) as ' + LINE_COLUMN}{', ' + raw if raw else ''} from mapped"
-    casted = {c.name: casts.cast(_raw(c), held[c.name], c, styles[c.name], _prepared(c), _parsed(c)) for c in read}
-    prepared = "".join(f", {casted[c.name].prepared} as {_prepared(c)}" for c in read if casted[c.name].prepared != casts.NOTHING)
-    parsed = "".join(f", {casted[c.name].parsed} as {_parsed(c)}" for c in read)
-    accepted = "".join(f", {casted[c.name].accepted} as {quoted(c.name)}" for c in read)
-    accepted += "".join(f", {_constant(engine, mapping, c, styles[c.name])} as {quoted(c.name)}" for c in given if c.name not in held)
-    raws = "".join(f", {_raw(c)}" for c in read)
-    at = f"cast({literal(terms.at.astimezone(UTC).isoformat())} as timestamptz)"
-    landing = f"{at} as _landed_at, {local_day(at, terms.reporting_zone)} as _landed_on"
-    absent = [c for c in entity.columns if c.name not in {g.name for g in given} and not c.is_computed]
-    nulls = "".join(f", cast(null as {c.sql_type}) as {quoted(c.name)}" for c in absent)
-    computed, computed_sql = _computed(entity, {c.name for c in given}, terms)
-    computed_sql += "".join(f", cast(null as {c.sql_type}) as {quoted(c.name)}" for c in entity.columns if c.is_computed and c.name not in computed)
-    provided = (*(c.name for c in given), *computed)
-    faults = _faults(entity, read, styles, terms)
+def _written(planning: _Planning) -> TypedPlan:
+    entity, given = planning.entity, {c.name for c in planning.given}
+    landing = f"{planning.at} as _landed_at, {local_day(planning.at, planning.terms.reporting_zone)} as _landed_on"
+    absent = [c for c in entity.columns if c.name not in given and not c.is_computed]
+    computed, computed_sql = _computed(entity, given, planning.terms)
+    nothing = [c for c in entity.columns if c.is_computed and c.name not in computed]
+    chain = (
+        _cast_rows(planning)
+        .then("whole", f"select *{_nulls(absent)}, {landing} from cast_rows")
+        .then("computed", f"select *{computed_sql}{_nulls(nothing)} from whole")
+    )
+    provided = (*(c.name for c in planning.given), *computed)
+    faults = _faults(planning)
     bad = " or ".join(f"({condition})" for condition, _ in faults) or "false"
     reasons = ", ".join(f"case when {condition} then {says} end" for condition, says in faults) or "NULL"
-    chain = (
+    typed = chain.then("typed", f"select {names(provided)}, {LINE_COLUMN}, coalesce({bad}, false) as _bad from computed")
+    why = chain.then("reasons", f"select {LINE_COLUMN}, concat_ws('; ', {reasons}) as _reason from computed where {bad}")
+    warnings = tuple((f"not ({r.holds})", r.says["en"]) for r in entity.rules if r.is_warning)
+    return TypedPlan(planning.mapping, provided, typed, why, warnings, landing, planning.understood)
+
+
+def _cast_rows(planning: _Planning) -> Steps:
+    """The mapped rows with their values cast, and as they were beside."""
+    read, held = planning.read, planning.held
+    has_line = not planning.mapping.select or LINE_COLUMN in planning.mapping.select
+    line = LINE_COLUMN if has_line else f"cast(null as bigint) as {LINE_COLUMN}"
+    cells = {c.name: Cell(_raw(c), held[c.name], _prepared(c), _parsed(c)) for c in read}
+    found = {c.name: casts.cast(cells[c.name], c, planning.styles[c.name]) for c in read}
+    raw = "".join(f", {_trimmed(c, held[c.name])} as {_raw(c)}" for c in read)
+    raws = "".join(f", {_raw(c)}" for c in read)
+    prepared = "".join(f", {found[c.name].prepared} as {_prepared(c)}" for c in read if found[c.name].prepared != NOTHING)
+    parsed = "".join(f", {found[c.name].parsed} as {_parsed(c)}" for c in read)
+    accepted = "".join(f", {found[c.name].accepted} as {quoted(c.name)}" for c in read)
+    accepted += "".join(f", {_constant(planning, c)} as {quoted(c.name)}" for c in planning.given if c.name not in held)
+    return (
         Steps()
-        .then("mapped", mapped)
-        .then("renamed", renamed)
+        .then("mapped", planning.mapped)
+        .then("renamed", f"select {line}{raw} from mapped")
         .then("prepared", f"select *{prepared} from renamed")
         .then("parsed", f"select {LINE_COLUMN}{raws}{parsed} from prepared")
         .then("cast_rows", f"select {LINE_COLUMN}{raws}{accepted} from parsed")
-        .then("whole", f"select *{nulls}, {landing} from cast_rows")
-        .then("computed", f"select *{computed_sql} from whole")
     )
-    columns = ", ".join(quoted(c) for c in provided)
-    typed = chain.then("typed", f"select {columns}, {LINE_COLUMN}, coalesce({bad}, false) as _bad from computed")
-    why = chain.then("reasons", f"select {LINE_COLUMN}, concat_ws('; ', {reasons}) as _reason, {', '.join(_shown_key(c) for c in read if c.is_key) or 'NULL'} from computed where {bad}")
-    warnings = tuple((f"not ({r.holds})", r.says["en"]) for r in entity.rules if r.is_warning)
-    return TypedPlan(mapping, provided, typed, why, warnings, landing, understood)
+
+
+def _nulls(columns: list[Column]) -> str:
+    return "".join(f", cast(null as {c.sql_type}) as {quoted(c.name)}" for c in columns)
 
 
 def _trimmed(column: Column, held: str) -> str:
     """What the file holds, with nothing in it as NULL: the checks need not tell '' from missing."""
     name = quoted(column.name)
-    return f"nullif(trim({name}), '')" if casts.is_text(held) else name
+    return casts.trimmed(name) if casts.is_text(held) else name
 
 
-def _constant(engine: DuckDBEngine, mapping: EntityMapping, column: Column, style: Style) -> str:
+def _constant(planning: _Planning, column: Column) -> str:
     """A constant of the mapping as SQL, checked once instead of in every row."""
-    text = literal(mapping.constants[column.name])
-    steps = casts.cast("raw", "VARCHAR", column, style, "prepared", "parsed")
-    query = f"select {steps.accepted} from (select *, {steps.parsed} as parsed from (select raw, {steps.prepared} as prepared from (select {text} as raw)))"
-    if engine.value(query) is None:
+    value, style = planning.mapping.constants[column.name], planning.styles[column.name]
+    steps = casts.cast(Cell("raw", "VARCHAR", "prepared", "parsed"), column, style)
+    prepared = f"select raw, {steps.prepared} as prepared from (select {literal(value)} as raw)"
+    query = f"select {steps.accepted} from (select *, {steps.parsed} as parsed from ({prepared}))"
+    if planning.engine.value(query) is None:
         says = casts.expected(column, style)
-        raise MappingMismatchError(f"{mapping.entity.name}: the constant {column.name}: {text} {says}.", _near(column, mapping.constants[column.name]))
+        raise MappingMismatchError(f"{planning.entity.name}: the constant {column.name}: {value!r} {says}.", _near(column, value))
     return f"cast(({query}) as {column.sql_type})"
 
 
@@ -269,13 +297,9 @@ def _parsed(column: Column) -> str:
     return quoted(f"_parsed_{column.name}")
 
 
-def _shown_key(column: Column) -> str:
-    return f"cast({_raw(column)} as varchar) as {quoted(column.name)}"
-
-
 def _computed(entity: Entity, given: set[str], terms: Terms) -> tuple[list[str], str]:
     """The columns that follow from those given, and their SQL."""
-    names: list[str] = []
+    found: list[str] = []
     sql = ""
     for column in entity.columns:
         if column.date_of and column.date_of in given:
@@ -284,27 +308,27 @@ def _computed(entity: Entity, given: set[str], terms: Terms) -> tuple[list[str],
             value = column.derived
         else:
             continue
-        names.append(column.name)
+        found.append(column.name)
         sql += f", {value} as {quoted(column.name)}"
-    return names, sql
+    return found, sql
 
 
-def _faults(entity: Entity, read: list[Column], styles: dict[str, Style], terms: Terms) -> list[tuple[str, str]]:
+def _faults(planning: _Planning) -> list[tuple[str, str]]:
     """Conditions under which a row is rejected, each with SQL for the reason."""
     faults: list[tuple[str, str]] = []
-    at = f"cast({literal(terms.at.astimezone(UTC).isoformat())} as timestamptz)"
-    for c in read:
+    for c in planning.read:
         name, raw = quoted(c.name), _raw(c)
         says = f"'{c.name} ' || chr(34) || left(cast({raw} as varchar), 80) || chr(34) || "
-        faults.append((f"{name} is null and {raw} is not null", says + literal(" " + casts.expected(c, styles[c.name]))))
+        faults.append((f"{name} is null and {raw} is not null", says + literal(" " + casts.expected(c, planning.styles[c.name]))))
         if c.is_required and not c.default:
             faults.append((f"{name} is null and {raw} is null", literal(f"{c.name} is missing")))
         if c.type in DATE_TYPES and not c.may_be_future:
-            later = f"{name} > {at} + {FUTURE_SLACK}" if c.type is ColumnType.INSTANT else f"{name} > cast({at} + {FUTURE_SLACK} as date)"
+            limit = f"{planning.at} + {FUTURE_SLACK}"
+            later = f"{name} > {limit}" if c.type is ColumnType.INSTANT else f"{name} > cast({limit} as date)"
             faults.append((later, says + literal(" lies in the future")))
         if c.minimum is not None:
             faults.append((f"{name} < {c.minimum}", says + literal(f" is below {c.minimum:g}")))
         if c.maximum is not None:
             faults.append((f"{name} > {c.maximum}", says + literal(f" is above {c.maximum:g}")))
-    faults += [(f"not coalesce({r.holds}, true)", literal(r.says["en"])) for r in entity.rules if not r.is_warning]
+    faults += [(f"not coalesce({r.holds}, true)", literal(r.says["en"])) for r in planning.entity.rules if not r.is_warning]
     return faults

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keepwell.engine.sql import literal, names
-from keepwell.sources.reader import BadRecord, RawFile, Reading, UnreadableFileError, clean_header
+from keepwell.engine.duckdb import STAGE
+from keepwell.engine.sql import literal, names, quoted
+from keepwell.sources.reader import BadRecord, RawFile, Reading, UnreadableFileError, clean_header, staged_table
 from keepwell.sources.readers import encoding as encodings
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -34,8 +35,9 @@ def read(source: Path, reading: Reading) -> RawFile:
     sample = _sample(text)
     delimiter = reading.options.delimiter or _delimiter(sample)
     columns = _header(sample, delimiter, source.name)
-    raw = reading.folder / "raw.parquet"
-    layout = _Layout(text, delimiter, tuple(columns), skipped=_leading_line_ends(sample), lines=lines)
+    raw = f"{STAGE}.{quoted(f'raw_{reading.name}')}"
+    empty_lines = len(sample[: _leading_line_ends(sample)].splitlines())
+    layout = _Layout(text, delimiter, tuple(columns), skipped=empty_lines, lines=lines)
     rows = _copy(layout, raw, reading)
     bad = _bad_records(text, reading, source.name)
     if rows + len(bad) == 0:
@@ -43,7 +45,7 @@ def read(source: Path, reading: Reading) -> RawFile:
     reading.progress.finish(f"{rows + len(bad):,} records")
     return RawFile(
         source=source,
-        raw=raw,
+        raw=staged_table(raw),
         columns=tuple((c, "VARCHAR") for c in columns),
         rows=rows,
         size=survey.size,
@@ -100,7 +102,7 @@ def _header(sample: str, delimiter: str, name: str) -> list[str]:
     return clean_header(records[0], name)
 
 
-def _copy(layout: _Layout, raw: Path, reading: Reading) -> int:
+def _copy(layout: _Layout, raw: str, reading: Reading) -> int:
     typed = "{" + ", ".join(f"{literal(c)}: 'VARCHAR'" for c in layout.columns) + "}"
     options = (
         f"auto_detect = false, header = true, skip = {layout.skipped}, delim = {literal(layout.delimiter)}, quote = '\"', escape = '\"', "
@@ -108,13 +110,16 @@ def _copy(layout: _Layout, raw: Path, reading: Reading) -> int:
     )
     # a record with nothing in it, as spreadsheets append them, is no record
     told = f"coalesce({names(layout.columns)}) is not null"
-    written = reading.engine.write_parquet(f"select * from read_csv({literal(str(layout.text))}, {options}) where {told}", raw)
-    return sum(f.rows for f in written)
+    return reading.engine.create_table(raw, f"select * from read_csv({literal(str(layout.text))}, {options}) where {told}")
 
 
 def _bad_records(text: Path, reading: Reading, name: str) -> tuple[BadRecord, ...]:
     """What the parser passed over; a quote that is never closed swallows all after it, so it is an error of the file."""
-    found = reading.engine.rows("select line_byte_position, error_type::varchar, csv_line, error_message from reject_errors order by 1, byte_position")
+    # the engine keeps what it passed over in all files that it has read
+    found = reading.engine.rows(
+        "select line_byte_position, error_type::varchar, csv_line, error_message from reject_errors "
+        f"where scan_id = (select max(scan_id) from reject_scans where file_path = {literal(str(text))}) order by 1, byte_position"
+    )
     if not found:
         return ()
     # a record's position may count the empty lines before it

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from keepwell.core.errors import did_you_mean
-from keepwell.sources.reader import RawFile, Reading, UnreadableFileError, clean_header
+from keepwell.sources.reader import RawFile, Reading, UnreadableFileError, clean_header, staged_parquet
 from keepwell.sources.readers import encoding as encodings
 
 BATCH = 50_000
@@ -26,7 +27,6 @@ def read(source: Path, reading: Reading) -> RawFile:
     if header is None:
         raise UnreadableFileError(f"{source.name}, sheet {sheet.name!r} is empty.", "Name another sheet in a mapping (`sheet: NAME`).")
     columns = clean_header([_text(c) for c in header], f"{source.name}, sheet {sheet.name!r}")
-    first_row = (sheet.start[0] if sheet.start else 0) + 1
     raw = reading.folder / "raw.parquet"
     places = _write(raw, columns, sheet, reading)
     if not places:
@@ -36,12 +36,12 @@ def read(source: Path, reading: Reading) -> RawFile:
         digest.update(chunk)
 
     def lines_of(records: Sequence[int]) -> list[int]:
-        return [first_row + places[r] for r in records]
+        return [places[r] + 1 for r in records]
 
     reading.progress.finish(f"{len(places):,} records")
     understood = {"format": "Excel", "sheet": sheet.name}
     return RawFile(
-        source, raw, tuple((c, "VARCHAR") for c in columns), len(places), source.stat().st_size, digest.hexdigest(), understood, (), lines_of
+        source, staged_parquet(raw), tuple((c, "VARCHAR") for c in columns), len(places), source.stat().st_size, digest.hexdigest(), understood, (), lines_of
     )
 
 
@@ -93,7 +93,7 @@ def _text(cell: object) -> str | None:
         return "true" if cell else "false"
     if isinstance(cell, float):
         # the shortest text that reads back as the same number, never in exponents
-        return format(Decimal(repr(cell)), "f").removesuffix(".0") if cell == cell and abs(cell) != float("inf") else str(cell)
+        return format(Decimal(repr(cell)), "f").removesuffix(".0") if math.isfinite(cell) else str(cell)
     if isinstance(cell, dt.datetime):
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(" ")
     if isinstance(cell, dt.date | dt.time):

@@ -1,10 +1,13 @@
 """JSON lines: one object a line. Nested values come as JSON text."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from keepwell.engine.sql import literal, quoted
-from keepwell.sources.reader import BadRecord, RawFile, Reading, UnreadableFileError, clean_header
+from keepwell.sources.reader import BadRecord, RawFile, Reading, UnreadableFileError, clean_header, staged_parquet
 from keepwell.sources.readers import encoding as encodings
 
 LONGEST_LINE = 16 << 20
@@ -23,31 +26,34 @@ def read(source: Path, reading: Reading) -> RawFile:
     # control characters that no JSON text holds stand for delimiter, quote and escape: a line is one field
     options = (
         "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', columns = {'line': 'VARCHAR'}, "
-        f"null_padding = true, max_line_size = {LONGEST_LINE}, buffer_size = {2 * LONGEST_LINE}"
+        f"null_padding = true, store_rejects = true, rejects_limit = 0, max_line_size = {LONGEST_LINE}, buffer_size = {2 * LONGEST_LINE}"
     )
     engine.write_parquet(f"select line from read_csv({literal(str(text))}, {options})", lines)
+    for (line,) in engine.rows(f"select min(line) from reject_errors natural join reject_scans where file_path = {literal(str(text))} having count(*) > 0"):
+        raise UnreadableFileError(f"{source.name}, line {line:,}: the line is longer than {LONGEST_LINE >> 20} MB.", "Each line is one object.")
     numbered = f"read_parquet({literal(str(lines))}, file_row_number = true)"
-    good = "json_valid(line) and json_type(line) = 'OBJECT'"
+    good = "case when json_valid(line) then json_type(line) = 'OBJECT' else false end"
     bad = tuple(
         BadRecord(number + 1, _why(line), line)
         for number, line in engine.rows(f"select file_row_number, line from {numbered} where trim(line) <> '' and not ({good}) order by 1")
     )
-    keys = [row[0] for row in engine.rows(f"select k, min(n) from (select unnest(json_keys(line)) k, file_row_number n from {numbered} where {good}) group by 1 order by 2, 1")]
+    placed = f"select unnest(json_keys(line)) as k, generate_subscripts(json_keys(line), 1) as place, file_row_number as n from {numbered} where {good}"
+    keys = [row[0] for row in engine.rows(f"select k from ({placed}) group by k order by min((n, place))")]
     columns = clean_header(keys, source.name)
     if not keys:
-        raise UnreadableFileError(f"{source.name} holds no JSON object.", "Each line is one object: {\"order_id\": 1, …}.")
+        raise UnreadableFileError(f"{source.name} holds no JSON object.", 'Each line is one object: {"order_id": 1, …}.')
     raw, places = reading.folder / "raw.parquet", reading.folder / "places.parquet"
     fields = ", ".join(f"json_extract_string(line, {literal(_path(k))}) as {quoted(c)}" for k, c in zip(keys, columns, strict=True))
     rows = sum(f.rows for f in engine.write_parquet(f"select {fields} from {numbered} where {good}", raw))
     engine.write_parquet(f"select file_row_number as place from {numbered} where {good}", places)
 
-    def lines_of(records: object) -> list[int]:
-        listed = ", ".join(str(r) for r in records) if isinstance(records, list) and records else "-1"
-        return [row[0] + 1 for row in engine.rows(f"select place from read_parquet({literal(str(places))}, file_row_number = true) where file_row_number in ({listed}) order by 1")]
+    def lines_of(records: Sequence[int]) -> list[int]:
+        place = pq.read_table(places)["place"]
+        return [place[r].as_py() + 1 for r in records]
 
     reading.progress.finish(f"{rows + len(bad):,} records")
     return RawFile(
-        source, raw, tuple((c, "VARCHAR") for c in columns), rows, survey.size, survey.sha256,
+        source, staged_parquet(raw), tuple((c, "VARCHAR") for c in columns), rows, survey.size, survey.sha256,
         {"encoding": survey.encoding, "format": "JSON lines"}, bad, lines_of,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from keepwell.engine.sql import literal
-from keepwell.sources.reader import RawFile, Reading, UnreadableFileError
+from keepwell.sources.reader import RawFile, Reading, UnreadableFileError, staged_parquet
 from keepwell.sources.readers import encoding as encodings
 
 
@@ -29,4 +29,4 @@ def read(source: Path, reading: Reading) -> RawFile:
     reading.engine.write_parquet(f"select * from read_parquet({literal(str(source))}, hive_partitioning = false)", raw)
     columns = reading.engine.columns(f"select * from read_parquet({literal(str(raw))})")
     reading.progress.finish(f"{rows:,} records")
-    return RawFile(source, raw, tuple(columns), rows, source.stat().st_size, digest.hexdigest(), {"format": "Parquet"})
+    return RawFile(source, staged_parquet(raw), tuple(columns), rows, source.stat().st_size, digest.hexdigest(), {"format": "Parquet"})

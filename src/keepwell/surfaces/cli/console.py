@@ -38,10 +38,13 @@ def errors() -> Console:
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
-def answer(rows: Sequence[dict[str, Any]], table: Callable[[], RenderableType], format_: Format, output: Path | None) -> None:
-    """Give the answer: the table to people, or the rows as JSON or CSV to programs."""
+def answer(rows: Sequence[dict[str, Any]], table: Callable[[], RenderableType], format_: Format, output: Path | None, *, as_json: object = None) -> None:
+    """Give the answer: the table to people, or the rows as JSON or CSV to programs.
+
+    JSON is an array of the rows, unless the command is documented to answer with ``as_json``.
+    """
     if format_ is Format.JSON:
-        _write(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str) + "\n", output)
+        _write(json.dumps(as_json or list(rows), ensure_ascii=False, indent=2, default=str) + "\n", output)
     elif format_ is Format.CSV:
         _write(_csv(rows), output)
     elif output is None:

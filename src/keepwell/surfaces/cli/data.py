@@ -49,7 +49,8 @@ def import_files(
     with watcher() as progress:
         report = importing.run(workspace.place, workspace.lake, request, workspace.clock, progress)
     say_word = words_of(workspace.place.settings.locale)
-    answer([report_json(report)] if format_ is Format.CSV else report_json(report), lambda: _counts_table(report.entities, say_word), format_, output)  # type: ignore[arg-type] # one object, as documented
+    found = report_json(report)
+    answer(found["entities"], lambda: _counts_table(report.entities, say_word), format_, output, as_json=found)
     _tell(report, is_quiet=format_ is not Format.TABLE)
 
 
