@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "bench"
 TOOLS = Path(os.environ.get("KEEPWELL_BENCH_TOOLS", ROOT.parent / "shared" / "bench"))
 SIZES = (1_000_000, 10_000_000)
-ROUNDS = 3                      # the best of them counts, for the machine may be busy; the large size runs once
+ROUNDS = 3  # the best of them counts, for the machine may be busy; the large size runs once
 LARGE = 5_000_000
 MOST_TIMES_SCRIPT = 2.5
 MOST_MEMORY_GB = 1.5
@@ -43,7 +43,12 @@ def data(customers: int) -> Path:
 
 def measure(peer: str, csv: Path, folder: Path) -> dict[str, float]:
     """Run one peer in a process of its own."""
-    result = subprocess.run([sys.executable, str(Path(__file__).with_name("peers.py")), peer, str(csv), str(folder)], check=True, stdout=subprocess.PIPE, text=True)
+    result = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("peers.py")), peer, str(csv), str(folder)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     found: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
     return found
 
@@ -74,7 +79,9 @@ def report(customers: int, found: dict[str, dict[str, float]]) -> bool:
     print(f"\n{customers:,} customers, {rows:,} orders")
     print(f"{'':10s}{'seconds':>10s}{'peak GB':>10s}{'× script':>10s}{'× copy':>10s}")
     for peer, result in found.items():
-        print(f"{peer:10s}{result['seconds']:10.2f}{result['gb']:10.2f}{result['seconds'] / script:10.2f}{result['seconds'] / found['copy']['seconds']:10.2f}")
+        print(
+            f"{peer:10s}{result['seconds']:10.2f}{result['gb']:10.2f}{result['seconds'] / script:10.2f}{result['seconds'] / found['copy']['seconds']:10.2f}"
+        )
     first = found["import"]["seconds"]
     aims = {
         f"import ≤ {MOST_TIMES_SCRIPT} × script": first <= MOST_TIMES_SCRIPT * script,

@@ -22,8 +22,7 @@ PRICE = "DECIMAL(18, 4)"
 
 def copy(csv: Path, folder: Path) -> int:
     """DuckDB's plain copy: no check, no partition."""
-    written = duckdb.sql(f"copy (from '{csv}') to '{folder / 'copy.parquet'}' (format parquet)")
-    del written
+    duckdb.execute(f"copy (from '{csv}') to '{folder / 'copy.parquet'}' (format parquet)")
     return _count(f"'{folder / 'copy.parquet'}'")
 
 
@@ -39,7 +38,9 @@ def script(csv: Path, folder: Path) -> int:
     twice = connection.execute("select count(*) - count(distinct order_id) from orders").fetchall()[0][0]
     if twice:
         raise SystemExit(f"{twice} keys stand more than once")
-    connection.execute(f"copy (select *, strftime(ordered_on, '%Y-%m') as month from orders) to '{target}' (format parquet, partition_by (month))")
+    connection.execute(
+        f"copy (select *, strftime(ordered_on, '%Y-%m') as month from orders) to '{target}' (format parquet, partition_by (month))"
+    )
     return _count(f"'{target}/*/*.parquet'")
 
 
@@ -59,7 +60,7 @@ def import_again(csv: Path, folder: Path) -> int:
 
 
 def _count(table: str) -> int:
-    rows: int = duckdb.sql(f"select count(*) from {table}").fetchall()[0][0]
+    rows: int = duckdb.execute(f"select count(*) from {table}").fetchall()[0][0]
     return rows
 
 

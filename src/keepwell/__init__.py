@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keepwell.core.errors import KeepwellError
     from keepwell.metrics.reading import Reading, Readings
-    from keepwell.surfaces.python import Workspace, open
+    from keepwell.surfaces.python import Workspace, open  # noqa: A004 - reads as keepwell.open(…)
 
 __version__ = "0.1.0"
 

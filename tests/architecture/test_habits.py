@@ -52,7 +52,9 @@ def test_every_setting_says_what_it_does() -> None:
 
 def test_no_path_of_a_machine_and_no_index_stands_in_the_project() -> None:
     tracked = [p for p in ROOT.rglob("*") if p.is_file() and p.suffix in {".py", ".toml", ".yaml", ".md", ".lock", ".txt"}]
-    own = [p for p in tracked if not any(part.startswith(".") or part in {"node_modules", "dist"} for part in p.relative_to(ROOT).parts[:-1])]
+    own = [
+        p for p in tracked if not any(part.startswith(".") or part in {"node_modules", "dist"} for part in p.relative_to(ROOT).parts[:-1])
+    ]
     index = re.compile("https?://[^/ ]*(" + "py" + "pi|python" + "hosted|npm" + "js)")
     assert len(own) > 50
     assert [p.name for p in own if index.search(p.read_text(encoding="utf-8"))] == []

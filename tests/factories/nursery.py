@@ -119,7 +119,7 @@ def _bear(question: dict[str, Any]) -> int:
 
 
 def _serve() -> None:
-    tables()    # read once, not by every child
+    tables()  # read once, not by every child
     for line in sys.stdin:
         question = json.loads(line)
         if "wait" in question:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from factories.nursery import Child, Nursery
 from factories.shop import as_csv
-
 from keepwell.core.settings import Settings
 from keepwell.core.workspace import create_workspace
 from keepwell.lake import journal

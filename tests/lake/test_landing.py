@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from factories.shop import OPENING, Shop, counted
 
+from factories.shop import OPENING, Shop, counted
 from keepwell.lake import delta, head
 from keepwell.lake.entity import entities
 from keepwell.lake.head import Head

@@ -4,9 +4,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from factories.shop import Shop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from factories.shop import Shop
 
 IDS = ("a", "b", "c", "d")
 # where a column of the file lies in the lake; name is personal and lies apart

@@ -4,8 +4,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from factories.shop import Shop, counted
 
+from factories.shop import Shop, counted
 from keepwell.core.errors import KeepwellError
 from keepwell.lake.lake import Lake
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from factories.nursery import Nursery
 from factories.shop import Shop, as_csv
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from factories.shop import Shop, counted, warnings_of
 
+from factories.shop import Shop, counted, warnings_of
 from keepwell.core.errors import KeepwellError, WrongUseError
 
 CUSTOMERS = "customer_id,kind,name,country\na,person,Ann,GB\nb,company,Big Ltd,CN\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories.examples import ExampleTables
 
+from factories.examples import ExampleTables
 from keepwell.core.errors import WrongUseError
 from keepwell.core.periods import Calendar, Grain
 from keepwell.engine.duckdb import DuckDBEngine, Resources
@@ -19,7 +19,15 @@ TODAY = date(2026, 11, 21)
 
 
 def order(key: str, customer: str | None, day: str, amount: float, **more: Any) -> dict[str, Any]:
-    row = {"order_id": key, "customer_id": customer, "ordered_on": day, "ordered_at": f"{day} 10:00:00+00", "status": "completed", "amount": amount, "currency": "CNY"}
+    row = {
+        "order_id": key,
+        "customer_id": customer,
+        "ordered_on": day,
+        "ordered_at": f"{day} 10:00:00+00",
+        "status": "completed",
+        "amount": amount,
+        "currency": "CNY",
+    }
     return {k: v for k, v in (row | more).items() if v is not None}
 
 
@@ -47,7 +55,7 @@ ORDERS = {
 
 def test_periods_divide_the_rows_by_calendar_days(tmp_path: Path) -> None:
     found = read(tmp_path, ORDERS, "revenue", "2026-08..2026-10")
-    assert [(r.period, r.value) for r in found] == [("2026-08", 10), ("2026-09", 50), ("2026-10", 85)]
+    assert [(r.period, r.value) for r in found] == [("2026-08", Decimal(10)), ("2026-09", Decimal(50)), ("2026-10", Decimal(85))]
 
 
 @pytest.mark.parametrize(
@@ -70,14 +78,14 @@ def test_grains_divide_the_same_rows(tmp_path: Path, grain: Grain, expected: lis
 def test_fiscal_year_that_starts_in_october(tmp_path: Path) -> None:
     calendar = Calendar("Asia/Shanghai", fiscal_start=10)
     found = read(tmp_path, ORDERS, "revenue", "FY2026..FY2027", calendar=calendar)
-    assert [(r.period, r.value) for r in found] == [("FY2026", 60), ("FY2027", 85)]
+    assert [(r.period, r.value) for r in found] == [("FY2026", Decimal(60)), ("FY2027", Decimal(85))]
 
 
 def test_period_outside_the_data_is_no_data_and_an_empty_one_within_is_zero(tmp_path: Path) -> None:
     rows = {"orders": [order("1", "a", "2026-08-01", 1), order("2", "a", "2026-10-01", 1)]}
     found = read(tmp_path, rows, "orders", "2026-07..2026-11")
     assert [(r.value, r.status) for r in found] == [
-        (None, Status.NO_DATA), (1, Status.OK), (0, Status.OK), (1, Status.OK), (None, Status.NO_DATA),
+        (None, Status.NO_DATA), (Decimal(1), Status.OK), (Decimal(0), Status.OK), (Decimal(1), Status.OK), (None, Status.NO_DATA),
     ]  # fmt: skip
     assert found[1].change_previous is None
     assert found[2].change_previous == -1
@@ -91,7 +99,7 @@ def test_ratio_without_rows_has_no_value(tmp_path: Path) -> None:
 
 def test_ratio_on_few_rows_says_too_few_and_keeps_the_value(tmp_path: Path) -> None:
     found = read(tmp_path, ORDERS, "average_order_value", "2026-09")
-    assert (found[0].value, found[0].status, found[0].n) == (25, Status.TOO_FEW, 2)
+    assert (found[0].value, found[0].status, found[0].n) == (Decimal(25), Status.TOO_FEW, 2)
     assert found[0].change_previous_is_real is False
 
 
@@ -102,7 +110,9 @@ def test_members_add_up_to_the_whole_and_missing_values_have_a_member(tmp_path: 
 
 
 def test_dimension_of_the_customer_is_read_by_key(tmp_path: Path) -> None:
-    rows = ORDERS | {"customers": [{"customer_id": "a", "kind": "person", "region": "East"}, {"customer_id": "b", "kind": "person", "region": "North"}]}
+    rows = ORDERS | {
+        "customers": [{"customer_id": "a", "kind": "person", "region": "East"}, {"customer_id": "b", "kind": "person", "region": "North"}]
+    }
     found = read(tmp_path, rows, "revenue", "2026-09", dimension="region")
     assert {r.member: r.value for r in found if r.value} == {"East": 20, "North": 30}
 
@@ -158,12 +168,18 @@ def test_change_smaller_than_worth_saying_is_not_real(tmp_path: Path) -> None:
 def test_amounts_in_another_currency_take_the_last_rate_on_or_before_the_day(tmp_path: Path) -> None:
     rows = {
         "orders": [order("1", "a", "2026-10-05", 100), order("2", "a", "2026-10-07", 10, currency="USD")],
-        "fx_rates": [{"currency": "USD", "on": "2026-10-01", "rate": 7}, {"currency": "USD", "on": "2026-10-06", "rate": 7.125}, {"currency": "USD", "on": "2026-10-08", "rate": 9}],
+        "fx_rates": [
+            {"currency": "USD", "on": "2026-10-01", "rate": 7},
+            {"currency": "USD", "on": "2026-10-06", "rate": 7.125},
+            {"currency": "USD", "on": "2026-10-08", "rate": 9},
+        ],
     }
     assert read(tmp_path, rows, "revenue", "2026-10")[0].value == Decimal("171.25")
 
 
-@pytest.mark.parametrize("rates", [[], [{"currency": "USD", "on": "2026-09-29", "rate": 7}], [{"currency": "USD", "on": "2026-10-08", "rate": 7}]])
+@pytest.mark.parametrize(
+    "rates", [[], [{"currency": "USD", "on": "2026-09-29", "rate": 7}], [{"currency": "USD", "on": "2026-10-08", "rate": 7}]]
+)
 def test_missing_or_old_rate_is_an_error_with_pair_and_date(tmp_path: Path, rates: list[dict[str, Any]]) -> None:
     rows = {"orders": [order("2", "a", "2026-10-07", 10, currency="USD")], "fx_rates": rates}
     with pytest.raises(MissingRateError, match=r"USD/CNY for 2026-10-07"):
@@ -177,7 +193,7 @@ def test_period_is_open_until_its_last_day_is_over(tmp_path: Path) -> None:
 
 def test_facts_after_the_day_looked_from_are_not_known(tmp_path: Path) -> None:
     found = read(tmp_path, ORDERS, "revenue", "2026-10", as_of=date(2026, 10, 15))
-    assert (found[0].value, found[0].is_open) == (40, True)
+    assert (found[0].value, found[0].is_open) == (Decimal(40), True)
 
 
 def test_readings_are_the_same_for_any_order_of_rows_and_number_of_threads(tmp_path: Path) -> None:

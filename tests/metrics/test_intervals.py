@@ -102,7 +102,9 @@ def test_change_of_a_ratio_is_the_variance_of_linearised_differences() -> None:
     first, second = ((num1 - r1 * den1) ** 2).sum() / den1.sum() ** 2, ((num0 - r0 * den0) ** 2).sum() / den0.sum() ** 2
     expected = (u**2).sum() + (first + second) / 39  # the factor m / (m - 1) on both variances, none on the covariance
     found = intervals.ratio_change_variance(
-        sums(num1.tolist(), den1.tolist()), sums(num0.tolist(), den0.tolist()), cross((num1.tolist(), den1.tolist()), (num0.tolist(), den0.tolist()))
+        sums(num1.tolist(), den1.tolist()),
+        sums(num0.tolist(), den0.tolist()),
+        cross((num1.tolist(), den1.tolist()), (num0.tolist(), den0.tolist())),
     )
     assert found == pytest.approx(expected, rel=1e-9)
 

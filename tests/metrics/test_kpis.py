@@ -5,8 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from factories.examples import ExampleTables
 
+from factories.examples import ExampleTables
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.core.periods import Calendar
 from keepwell.engine.duckdb import DuckDBEngine, Resources
@@ -77,7 +77,7 @@ def test_own_kpi_is_added_by_a_file(tmp_path: Path) -> None:
         ('expression: "count(*)"', 'expression: "avg(amount)"', 10, "does not add up"),
         ('expression: "count(*)"', 'expression: "sum(amount) / count(*)"', 10, "does not add up"),
         ('expression: "count(*)"', "expression: \"(select count(*) from read_csv('/etc/passwd'))\"", 10, ""),
-        ("amount >= 100\"", "amount >= 100; drop table orders\"", 9, "statements"),
+        ('amount >= 100"', 'amount >= 100; drop table orders"', 9, "statements"),
         ("better: up", "bettr: up", 12, "Did you mean better?"),
         ("name: big_orders", "name: revenue", 2, "already"),
         ("{en: Big orders, zh: 大额订单数}", "{en: Big orders}", 3, "both languages"),

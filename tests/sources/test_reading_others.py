@@ -9,8 +9,8 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from factories.reading import ReadFile, reading_in
 
+from factories.reading import ReadFile, reading_in
 from keepwell.sources.reader import UnreadableFileError
 
 
@@ -136,7 +136,7 @@ def test_json_lines_are_read_and_nested_values_come_as_json(read: ReadFile) -> N
     lines = [
         {"id": 1, "name": "Ann", "tags": ["a", "b"], "at": {"city": "北京"}},
         {"id": "007", "paid": True, "amount": 12.50, "name": None},
-        {"na\"me": "quoted", "a.b": "dotted", "id": 3},
+        {'na"me': "quoted", "a.b": "dotted", "id": 3},
     ]  # fmt: skip
     found = read("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), "a.jsonl")
     assert found.columns == ["id", "name", "tags", "at", "paid", "amount", 'na"me', "a.b"]

@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from factories.reading import ReadFile, reading_in
 
+from factories.reading import ReadFile, reading_in
 from keepwell.sources.reader import UnreadableFileError
 from keepwell.sources.readers.encoding import CHUNK
 

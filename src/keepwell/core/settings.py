@@ -78,7 +78,10 @@ class Settings:
 def check_timezone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
         hint = did_you_mean(name, zoneinfo.available_timezones())
-        raise WrongUseError(f"There is no time zone named {name!r}.", hint if hint and "mean" in hint else "Give an IANA name, such as Asia/Shanghai or Europe/London.")
+        raise WrongUseError(
+            f"There is no time zone named {name!r}.",
+            hint if hint and "mean" in hint else "Give an IANA name, such as Asia/Shanghai or Europe/London.",
+        )
 
 
 def _typed(name: str, kind: type, value: Any, where: str) -> Any:

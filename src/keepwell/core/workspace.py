@@ -47,7 +47,9 @@ def create_workspace(folder: Path | str, settings: Settings) -> Workspace:
     """A new workspace in ``folder``, which may exist but may hold no other workspace."""
     path = Path(folder).resolve()
     if (path / settings_file.FILE_NAME).exists():
-        raise KeepwellError(f"{path} is a workspace already.", f"Change its settings in {settings_file.FILE_NAME}, or choose another folder.")
+        raise KeepwellError(
+            f"{path} is a workspace already.", f"Change its settings in {settings_file.FILE_NAME}, or choose another folder."
+        )
     if path.exists() and not path.is_dir():
         raise KeepwellError(f"{path} is a file.", "Choose a folder.")
     workspace = Workspace(path, settings)

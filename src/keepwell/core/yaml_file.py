@@ -47,7 +47,9 @@ def read(path: Path) -> YamlFile:
         values = yaml.load(text, Loader=_OneNameOnceLoader)  # noqa: S506 - the loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise YamlError(f"{path.name}, line {line}: {error.problem}", "Mend the line: names and values are separated by a colon and a space.") from error
+        raise YamlError(
+            f"{path.name}, line {line}: {error.problem}", "Mend the line: names and values are separated by a colon and a space."
+        ) from error
     except yaml.YAMLError as error:
         raise YamlError(f"{path.name} is no YAML: {error}") from error
     found = YamlFile(path, values, {})

@@ -53,7 +53,9 @@ class DuckDBEngine:
 
     name = "duckdb"
 
-    def __init__(self, resources: Resources, *, locked_to: Path | None = None, attach: Path | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self, resources: Resources, *, locked_to: Path | None = None, attach: Path | None = None, progress: Progress | None = None
+    ) -> None:
         config: dict[str, Any] = {
             "memory_limit": resources.memory_limit,
             "temp_directory": str(resources.spill_folder),

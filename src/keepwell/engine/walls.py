@@ -33,9 +33,23 @@ ALLOWED_FUNCTIONS = frozenset({
     "try_strptime", "ucase", "unicode", "upper", "week", "weekday", "weekofyear", "year", "yearweek",
 })
 # fmt: on
-OPERATORS = frozenset({
-    exp.Cast, exp.TryCast, exp.And, exp.Or, exp.Xor, exp.Case, exp.Interval, exp.AtTimeZone, exp.Array, exp.Extract, exp.In, exp.If, exp.Exists
-})  # fmt: skip
+OPERATORS = frozenset(
+    {
+        exp.Cast,
+        exp.TryCast,
+        exp.And,
+        exp.Or,
+        exp.Xor,
+        exp.Case,
+        exp.Interval,
+        exp.AtTimeZone,
+        exp.Array,
+        exp.Extract,
+        exp.In,
+        exp.If,
+        exp.Exists,
+    }
+)  # fmt: skip
 # Which row these take is chance among ties; the wall adds the whole row as the last word of their order.
 PICKING = (exp.RowNumber, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead)
 # Sums of floating numbers depend on the order in which they are added; of exact ones they don't, and the engine drops the order.
@@ -113,7 +127,11 @@ def check_select(sql: str, tables: Collection[str], *, line_column: str | None =
 def check_expression(sql: str) -> str:
     """An expression over the columns of one row, checked and written anew."""
     tree = _parse(f"select {sql}")
-    if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or any(given for name, given in tree.args.items() if name != "expressions"):
+    if (
+        not isinstance(tree, exp.Select)
+        or len(tree.expressions) != 1
+        or any(given for name, given in tree.args.items() if name != "expressions")
+    ):
         raise _refuse("it is no single expression", sql)
     expression = tree.expressions[0]
     if isinstance(expression, exp.Alias | exp.Star) or expression.find(exp.Query, exp.Subquery, exp.Window, exp.AggFunc):
@@ -134,7 +152,9 @@ def _check_tables(tree: exp.Expr, tables: Collection[str], sql: str) -> None:
         raise _refuse(node.key.upper(), sql)
     known = {t.lower() for t in tables}
     for table in tree.find_all(exp.Table):
-        is_plain = isinstance(table.this, exp.Identifier) and not (table.db or table.catalog or table.args.get("version") or table.args.get("when"))
+        is_plain = isinstance(table.this, exp.Identifier) and not (
+            table.db or table.catalog or table.args.get("version") or table.args.get("when")
+        )
         if not is_plain or table.name.lower() not in known | _steps_in_sight(table):
             raise _refuse(f"it reads {table.sql(dialect='duckdb')}", sql, f"It may read {', '.join(sorted(tables))} only.")
 

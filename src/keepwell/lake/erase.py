@@ -42,24 +42,27 @@ def erase_customers(lake: Lake, customer_ids: Sequence[str], clock: Clock) -> Er
     ids = sorted(set(customer_ids))
     if not ids:
         raise WrongUseError("No customer is named.", "keepwell erase ID…")
-    with lake.begin("keepwell", clock.now(), prefix="era") as change:
-        with locks.writer(lake.folder), lake.engine(change.staging / ".spill") as engine:
-            journal.recover(lake.folder)
-            snapshot = lake.snapshot()
-            engine.execute(f"create temp table _erased as select unnest([{', '.join(literal(i) for i in ids)}]) as customer_id")
-            gone = {PROFILES: _people(engine, snapshot), TEXTS: _words(engine, snapshot)}
-            values = _personal_values(engine, snapshot, gone[PROFILES])
-            differences = [d for name, query in gone.items() if (d := _going(engine, change, snapshot, name, query)) is not None]
-            changes = [write_change(engine, change, d, snapshot, keep_images=False) for d in differences]
-            counts = tuple(EntityCounts(d.table.name, read=d.removed, removed=d.removed) for d in differences)
-            record = ChangeRecord(change.import_id, ChangeKind.ERASURE, "keepwell", change.at, finished_at=change.at, entities=counts)
-            # copies first: should the process die here, the same erasure still knows what to look for
-            _forget_images(engine, lake.folder, gone)
-            files = _forget_rejected(lake.folder, {*ids, *values})
-            record = journal.commit(lake.folder, record, changes)
-            _forget_versions(lake)
-            removed = {d.table.name: d.removed for d in differences}
-            return Erasure(record, removed.get(PROFILES, 0), removed.get(TEXTS, 0), files)
+    with (
+        lake.begin("keepwell", clock.now(), prefix="era") as change,
+        locks.writer(lake.folder),
+        lake.engine(change.staging / ".spill") as engine,
+    ):
+        journal.recover(lake.folder)
+        snapshot = lake.snapshot()
+        engine.execute(f"create temp table _erased as select unnest([{', '.join(literal(i) for i in ids)}]) as customer_id")
+        gone = {PROFILES: _people(engine, snapshot), TEXTS: _words(engine, snapshot)}
+        values = _personal_values(engine, snapshot, gone[PROFILES])
+        differences = [d for name, query in gone.items() if (d := _going(engine, change, snapshot, name, query)) is not None]
+        changes = [write_change(engine, change, d, snapshot, keep_images=False) for d in differences]
+        counts = tuple(EntityCounts(d.table.name, read=d.removed, removed=d.removed) for d in differences)
+        record = ChangeRecord(change.import_id, ChangeKind.ERASURE, "keepwell", change.at, finished_at=change.at, entities=counts)
+        # copies first: should the process die here, the same erasure still knows what to look for
+        _forget_images(engine, lake.folder, gone)
+        files = _forget_rejected(lake.folder, {*ids, *values})
+        record = journal.commit(lake.folder, record, changes)
+        _forget_versions(lake)
+        removed = {d.table.name: d.removed for d in differences}
+        return Erasure(record, removed.get(PROFILES, 0), removed.get(TEXTS, 0), files)
 
 
 def _people(engine: DuckDBEngine, snapshot: Snapshot) -> str:

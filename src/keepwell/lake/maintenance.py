@@ -24,16 +24,19 @@ KEPT = timedelta(days=7)
 
 def compact(lake: Lake, clock: Clock) -> int:
     """Put small files together, month by month; rows and readings stay the same. Returns the number of files that went."""
-    with lake.begin("keepwell", clock.now(), prefix="cmp") as change:
-        with locks.writer(lake.folder), lake.engine(change.staging / ".spill") as engine:
-            journal.recover(lake.folder)
-            snapshot = lake.snapshot()
-            changes = [c for name in snapshot.versions for c in [_compacted(engine, change, table(name), snapshot)] if c.remove]
-            if not changes:
-                return 0
-            record = ChangeRecord(change.import_id, ChangeKind.COMPACTION, "keepwell", change.at, finished_at=change.at)
-            journal.commit(lake.folder, record, changes)
-            return sum(len(c.remove) for c in changes)
+    with (
+        lake.begin("keepwell", clock.now(), prefix="cmp") as change,
+        locks.writer(lake.folder),
+        lake.engine(change.staging / ".spill") as engine,
+    ):
+        journal.recover(lake.folder)
+        snapshot = lake.snapshot()
+        changes = [c for name in snapshot.versions for c in [_compacted(engine, change, table(name), snapshot)] if c.remove]
+        if not changes:
+            return 0
+        record = ChangeRecord(change.import_id, ChangeKind.COMPACTION, "keepwell", change.at, finished_at=change.at)
+        journal.commit(lake.folder, record, changes)
+        return sum(len(c.remove) for c in changes)
 
 
 def _compacted(engine: DuckDBEngine, change: Change, of: Table, snapshot: Snapshot) -> TableChange:

@@ -41,7 +41,7 @@ class Run:
     versions: dict[str, int]
     definitions: dict[str, str]
     seconds: dict[str, float] = field(default_factory=dict)
-    results: dict[str, int] = field(default_factory=dict)     # derived table -> its version with this run's rows
+    results: dict[str, int] = field(default_factory=dict)  # derived table -> its version with this run's rows
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -66,27 +66,34 @@ def store_results(lake: Lake, run_id: str, at: datetime, results: Mapping[str, p
 
     The rows carry ``run_id``; nothing is replaced, so an earlier run can always be read as it was known.
     """
-    with lake.begin(SOURCE_OF_RESULTS, at, prefix="res") as change:
-        with locks.writer(lake.folder), lake.engine(change.staging / ".spill") as engine:
-            journal.recover(lake.folder)
-            snapshot = lake.snapshot()
-            changes = []
-            for name, rows in results.items():
-                path = change.staging / f"{name}.parquet"
-                pq.write_table(_with_meta(name, rows, run_id, at), path)
-                if rows.num_rows:
-                    found = Difference(table(name), inserted=rows.num_rows, rows=f"(select *, true as _is_new from {parquet(path)})")
-                    changes.append(write_change(engine, change, found, snapshot, keep_images=False))
-            record = ChangeRecord(change.import_id, ChangeKind.RESULTS, SOURCE_OF_RESULTS, at, finished_at=at)
-            done = journal.commit(lake.folder, record, changes)
-            return {name: done.versions_after[name] for name in results if name in done.versions_after}
+    with (
+        lake.begin(SOURCE_OF_RESULTS, at, prefix="res") as change,
+        locks.writer(lake.folder),
+        lake.engine(change.staging / ".spill") as engine,
+    ):
+        journal.recover(lake.folder)
+        snapshot = lake.snapshot()
+        changes = []
+        for name, rows in results.items():
+            path = change.staging / f"{name}.parquet"
+            pq.write_table(_with_meta(name, rows, run_id, at), path)
+            if rows.num_rows:
+                found = Difference(table(name), inserted=rows.num_rows, rows=f"(select *, true as _is_new from {parquet(path)})")
+                changes.append(write_change(engine, change, found, snapshot, keep_images=False))
+        record = ChangeRecord(change.import_id, ChangeKind.RESULTS, SOURCE_OF_RESULTS, at, finished_at=at)
+        done = journal.commit(lake.folder, record, changes)
+        return {name: done.versions_after[name] for name in results if name in done.versions_after}
 
 
 def _with_meta(name: str, rows: pa.Table, run_id: str, at: datetime) -> pa.Table:
     wanted = [c for c, _ in table(name).columns]
     given = rows.select([c for c in rows.column_names if c in wanted])
     size = rows.num_rows
-    meta = {SOURCE: pa.array([SOURCE_OF_RESULTS] * size), BATCH: pa.array([run_id] * size), UPDATED: pa.array([at] * size, pa.timestamp("us", tz="UTC"))}
+    meta = {
+        SOURCE: pa.array([SOURCE_OF_RESULTS] * size),
+        BATCH: pa.array([run_id] * size),
+        UPDATED: pa.array([at] * size, pa.timestamp("us", tz="UTC")),
+    }
     for column, _ in META_COLUMNS:
         given = given.append_column(column, meta[column])
     missing = [c for c in wanted if c not in given.column_names]

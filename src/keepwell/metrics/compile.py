@@ -16,13 +16,13 @@ from keepwell.lake.entity import entities
 from keepwell.metrics.fact import Fact
 from keepwell.metrics.kpi import Kind, Kpi
 
-CELL = "DECIMAL(18, 4)"          # of one customer: its square fits DECIMAL(36, 8), and a sum of these DECIMAL(38, 8)
+CELL = "DECIMAL(18, 4)"  # of one customer: its square fits DECIMAL(36, 8), and a sum of these DECIMAL(38, 8)
 WIDE_CELL = "DECIMAL(19, 4)"
-TOTAL = "total"                  # the member of a reading that is not broken down
-NO_MEMBER = "(none)"             # rows without a value in the dimension
+TOTAL = "total"  # the member of a reading that is not broken down
+NO_MEMBER = "(none)"  # rows without a value in the dimension
 
 
-class Unsliceable(ValueError):
+class UnsliceableError(ValueError):
     """A dimension that the fact can't be broken down by."""
 
 
@@ -36,7 +36,7 @@ class Slice:
     last_year: dict[date, date]
     dimension: str | None = None
     where: str | None = None
-    until: date | None = None     # rows after this day are not known yet
+    until: date | None = None  # rows after this day are not known yet
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def _rated(fact: Fact, rates: Rates, time: str) -> str:
     converted = ", ".join(f"cast(round(fact.{c} * coalesce(rate.rate, 1), 4) as DECIMAL(18, 4)) as {c}" for c in fact.money_columns)
     return (
         f"select fact.* replace ({converted}) from fact\n"
-        f"asof left join (select currency, \"on\", rate from fx_rates) as rate\n"
-        f"on fact.currency = rate.currency and fact.{time} >= rate.\"on\" and fact.currency <> {literal(rates.reporting)}"
+        f'asof left join (select currency, "on", rate from fx_rates) as rate\n'
+        f'on fact.currency = rate.currency and fact.{time} >= rate."on" and fact.currency <> {literal(rates.reporting)}'
     )
 
 
@@ -94,9 +94,18 @@ def missing_rates(fact: Fact, rates: Rates, time: str, cut: Slice) -> Steps:
     return (
         Steps()
         .then("fact", fact_rows(fact))
-        .then("foreign_amounts", f"select distinct currency, {time} as day from fact where currency <> {literal(rates.reporting)} and {time} between {literal(first)} and {literal(last)}")
-        .then("rated", 'select f.currency, f.day, r."on" as rated_on from foreign_amounts f asof left join fx_rates r on f.currency = r.currency and f.day >= r."on"')
-        .then("missing", f"select currency, day, rated_on from rated where rated_on is null or day - rated_on > {rates.max_age_days} order by day, currency limit 3")
+        .then(
+            "foreign_amounts",
+            f"select distinct currency, {time} as day from fact where currency <> {literal(rates.reporting)} and {time} between {literal(first)} and {literal(last)}",
+        )
+        .then(
+            "rated",
+            'select f.currency, f.day, r."on" as rated_on from foreign_amounts f asof left join fx_rates r on f.currency = r.currency and f.day >= r."on"',
+        )
+        .then(
+            "missing",
+            f"select currency, day, rated_on from rated where rated_on is null or day - rated_on > {rates.max_age_days} order by day, currency limit 3",
+        )
     )
 
 
@@ -108,7 +117,7 @@ def _wanted_columns(fact: Fact, cut: Slice) -> list[str]:
         if name in fact.columns or name in wanted:
             continue
         if fact.customer is None or not any(c.name == name for c in entities()["customers"].stored_columns):
-            raise Unsliceable(name)
+            raise UnsliceableError(name)
         wanted.append(name)
     return wanted
 
@@ -122,7 +131,9 @@ def _looked_up(fact: Fact, time: str, wanted: Sequence[str], *, has_history: boo
         columns = ", ".join(f"customer.{quoted(c)}" for c in wanted)
         return f"select rated.*, {columns} from rated left join customers as customer on customer.customer_id = rated.{fact.customer}"
     # the version that ended first after the event was in force then; where none ended, today's is
-    columns = ", ".join(f"case when version.customer_id is null then customer.{quoted(c)} else version.{quoted(c)} end as {quoted(c)}" for c in wanted)
+    columns = ", ".join(
+        f"case when version.customer_id is null then customer.{quoted(c)} else version.{quoted(c)} end as {quoted(c)}" for c in wanted
+    )
     return (
         f"select rated.*, {columns} from rated\n"
         f"left join customers as customer on customer.customer_id = rated.{fact.customer}\n"
@@ -214,14 +225,16 @@ def _sums(kpis: Sequence[Kpi]) -> str:
         columns += [f"sum(n_{i}) as n_{i}", f"sum(covered_{i}) as covered_{i}", f"count(*) filter (where n_{i} > 0) as cells_{i}"]
         columns += [f"sum(num_{i}) as num_{i}", f"{_product(f'num_{i}', f'num_{i}')} as nn_{i}"]
         if _parts(kpi)[1]:
-            columns += [f"sum(den_{i}) as den_{i}", f"{_product(f'num_{i}', f'den_{i}')} as nd_{i}", f"{_product(f'den_{i}', f'den_{i}')} as dd_{i}"]
+            columns += [
+                f"sum(den_{i}) as den_{i}",
+                f"{_product(f'num_{i}', f'den_{i}')} as nd_{i}",
+                f"{_product(f'den_{i}', f'den_{i}')} as dd_{i}",
+            ]
     return f"select period_start, member, {', '.join(columns)}\nfrom cells group by period_start, member"
 
 
 def _comparisons(cut: Slice) -> str:
-    rows = ", ".join(
-        f"({_day(start)}, {_day(cut.before.get(start))}, {_day(cut.last_year.get(start))})" for start, _ in cut.periods
-    )
+    rows = ", ".join(f"({_day(start)}, {_day(cut.before.get(start))}, {_day(cut.last_year.get(start))})" for start, _ in cut.periods)
     return f"select * from (values {rows}) as c (period_start, p_start, y_start)"
 
 

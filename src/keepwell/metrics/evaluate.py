@@ -14,7 +14,17 @@ from keepwell.engine.sql import Steps, literal
 from keepwell.engine.walls import check_expression
 from keepwell.lake.entity import entities
 from keepwell.metrics import intervals
-from keepwell.metrics.compile import TOTAL, Rates, Slice, Unsliceable, compile_kpis, fact_rows, missing_rates, period_start_sql, with_period_sql
+from keepwell.metrics.compile import (
+    TOTAL,
+    Rates,
+    Slice,
+    UnsliceableError,
+    compile_kpis,
+    fact_rows,
+    missing_rates,
+    period_start_sql,
+    with_period_sql,
+)
 from keepwell.metrics.fact import Fact, facts
 from keepwell.metrics.intervals import CrossSums, Interval, Sums
 from keepwell.metrics.kpi import Kind, Kpi, Unit, WhenEmpty
@@ -123,7 +133,11 @@ class _Reader:
         instant = self.fact.instants.get(self.time)
         newest = f"max({instant})" if instant else f"cast(max({self.time}) as timestamptz)"
         until = f"where {self.time} <= {literal(self.question.as_of)}" if self.question.as_of else ""
-        steps = Steps().then("fact", fact_rows(self.fact)).then("extent", f"select min({self.time}) as first, max({self.time}) as last, {newest} as newest from fact {until}")
+        steps = (
+            Steps()
+            .then("fact", fact_rows(self.fact))
+            .then("extent", f"select min({self.time}) as first, max({self.time}) as last, {newest} as newest from fact {until}")
+        )
         row = self.engine.arrow(steps).to_pylist()[0]
         return _Extent(row["first"], row["last"], row["newest"])
 
@@ -157,7 +171,11 @@ class _Reader:
         rates = Rates(self.ground.currency, self.ground.rate_max_age_days, needed=False)
         if not self.fact.money_columns:
             return rates
-        foreign = Steps().then("fact", fact_rows(self.fact)).then("foreign_amounts", f"select 1 as x from fact where currency <> {literal(rates.reporting)} limit 1")
+        foreign = (
+            Steps()
+            .then("fact", fact_rows(self.fact))
+            .then("foreign_amounts", f"select 1 as x from fact where currency <> {literal(rates.reporting)} limit 1")
+        )
         if not self.engine.arrow(foreign).num_rows:
             return rates
         missing = self.engine.arrow(missing_rates(self.fact, rates, self.time, cut)).to_pylist()
@@ -175,7 +193,7 @@ class _Reader:
         has_history = self.tables.rows("customers_history") > 0
         try:
             steps = compile_kpis(self.kpis, self.fact, cut, rates, has_history=has_history)
-        except Unsliceable as error:
+        except UnsliceableError as error:
             known = [*self.fact.columns, *(c.name for c in entities()["customers"].stored_columns)]
             raise WrongUseError(f"{self.kpis[0].name} can't be broken down by {str(error)!r}.", did_you_mean(str(error), known)) from error
         calendar = self.ground.calendar
@@ -289,5 +307,3 @@ def _change(kpi: Kpi, i: int, prefix: str, now: _Value, then: _Value | None, row
     is_enough = Status.TOO_FEW not in {now.status, then.status}
     is_real = excludes_zero and is_enough and abs(float(difference)) >= kpi.smallest_change(float(then.value))
     return _Change(difference, interval.low, interval.high, is_real)
-
-

@@ -15,12 +15,12 @@ class Fact:
     """Rows of events: their key, whose they are, and the dates that can place them in a period."""
 
     name: str
-    reads: tuple[str, ...]           # entities
-    sql: str | None                  # None: the entity itself
-    key: str                         # SQL that names a row
-    customer: str | None             # the column that names the customer, the unit of randomness
+    reads: tuple[str, ...]  # entities
+    sql: str | None  # None: the entity itself
+    key: str  # SQL that names a row
+    customer: str | None  # the column that names the customer, the unit of randomness
     times: tuple[str, ...]
-    instants: dict[str, str]         # date column -> the instant it is the day of, where there is one
+    instants: dict[str, str]  # date column -> the instant it is the day of, where there is one
     columns: tuple[str, ...]
     money_columns: tuple[str, ...] = ()
     optional_columns: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from scipy import special
 
-Z = 1.959963984540054       # the 97.5 % point of the normal distribution
+Z = 1.959963984540054  # the 97.5 % point of the normal distribution
 LEVEL = 0.975
 
 
@@ -42,7 +42,7 @@ class CrossSums:
     """Over customers who are in both of two periods: sums of products of the one period's sums with the other's."""
 
     nn: Decimal
-    nd: Decimal     # this period's numerator, the other's denominator
+    nd: Decimal  # this period's numerator, the other's denominator
     dn: Decimal
     dd: Decimal
 

@@ -23,8 +23,8 @@ from keepwell.metrics.fact import facts
 class Kind(StrEnum):
     """How a KPI is computed."""
 
-    SIMPLE = "simple"    # a count or a sum of one fact, or the number of its customers
-    RATIO = "ratio"      # sum ÷ sum, never a mean of ratios
+    SIMPLE = "simple"  # a count or a sum of one fact, or the number of its customers
+    RATIO = "ratio"  # sum ÷ sum, never a mean of ratios
 
 
 class Unit(StrEnum):
@@ -115,7 +115,17 @@ class Kpi:
     @property
     def definition_hash(self) -> str:
         """A fingerprint of all that decides the value; words may change without changing it."""
-        decides = [self.kind, self.fact, facts()[self.fact].definition, self.time, self.where, self.expression, self.numerator, self.denominator, self.when_empty]
+        decides = [
+            self.kind,
+            self.fact,
+            facts()[self.fact].definition,
+            self.time,
+            self.where,
+            self.expression,
+            self.numerator,
+            self.denominator,
+            self.when_empty,
+        ]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
     def smallest_change(self, before: float) -> float:
@@ -184,7 +194,9 @@ def _kpi(file: YamlFile, at: Address, entry: Any, theme: str, *, is_users: bool)
     return Kpi(
         name=str(entry["name"]),
         theme=theme,
-        **{w: _words(file, (*at, w), entry[w]) for w in ("title", "meaning", "formula")},
+        title=_words(file, (*at, "title"), entry["title"]),
+        meaning=_words(file, (*at, "meaning"), entry["meaning"]),
+        formula=_words(file, (*at, "formula"), entry["formula"]),
         kind=kind,
         fact=entry["fact"],
         time=entry["time"],
@@ -197,7 +209,11 @@ def _kpi(file: YamlFile, at: Address, entry: Any, theme: str, *, is_users: bool)
         min_n=int(entry.get("min_n", default_min_n)),
         dimensions=tuple(entry.get("dimensions") or ()),
         is_users=is_users,
-        **{name: entry[name] for name in ("where", "expression", "numerator", "denominator", "material", "benchmark", "owner") if entry.get(name) is not None},
+        **{
+            name: entry[name]
+            for name in ("where", "expression", "numerator", "denominator", "material", "benchmark", "owner")
+            if entry.get(name) is not None
+        },
     )
 
 
@@ -223,7 +239,9 @@ def _check_fact(file: YamlFile, at: Address, entry: dict[str, Any]) -> None:
 
 
 def _check_sql(file: YamlFile, at: Address, entry: dict[str, Any], kind: Kind) -> None:
-    needed, others = (("expression",), ("numerator", "denominator")) if kind is Kind.SIMPLE else (("numerator", "denominator"), ("expression",))
+    needed, others = (
+        (("expression",), ("numerator", "denominator")) if kind is Kind.SIMPLE else (("numerator", "denominator"), ("expression",))
+    )
     for name in needed:
         if entry.get(name) is None:
             raise file.error(at, f"a {kind} KPI needs {name}")

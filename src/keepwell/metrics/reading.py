@@ -23,8 +23,8 @@ class Status(StrEnum):
     """Whether a reading says something."""
 
     OK = "ok"
-    TOO_FEW = "too_few"     # value and n are kept, but rest on fewer than the KPI's minimum
-    NO_DATA = "no_data"     # there is no value, which is not 0
+    TOO_FEW = "too_few"  # value and n are kept, but rest on fewer than the KPI's minimum
+    NO_DATA = "no_data"  # there is no value, which is not 0
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,18 @@ class Readings(Sequence[Reading]):
     def to_arrow(self) -> pa.Table:
         """One row a reading; values as DECIMAL(38, 10)."""
         money = pa.decimal128(38, 10)
-        types: dict[str, Any] = {"value": money, "numerator": money, "denominator": money, "change_previous": money, "change_last_year": money}
+        types: dict[str, Any] = {
+            "value": money,
+            "numerator": money,
+            "denominator": money,
+            "change_previous": money,
+            "change_last_year": money,
+        }
         kinds = {"int": pa.int64(), "bool": pa.bool_(), "date": pa.date32()}
         columns = {}
         for f in fields(Reading):
             values = [getattr(r, f.name) for r in self.items]
-            kind = types.get(f.name) or kinds.get(getattr(f.type, "__name__", ""), None)
+            kind = types.get(f.name) or kinds.get(getattr(f.type, "__name__", ""))
             if f.name == "fresh_until":
                 kind = pa.timestamp("us", tz="UTC")
             elif kind is None:
@@ -133,5 +139,9 @@ class Readings(Sequence[Reading]):
         rows = ""
         for r in self.items:
             cells = (_plain(getattr(r, name)) for name in shown)
-            rows += "<tr>" + "".join(f"<td>{'' if c is None else escape(f'{c:,.4g}' if isinstance(c, float) else str(c))}</td>" for c in cells) + "</tr>"
+            rows += (
+                "<tr>"
+                + "".join(f"<td>{'' if c is None else escape(f'{c:,.4g}' if isinstance(c, float) else str(c))}</td>" for c in cells)
+                + "</tr>"
+            )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

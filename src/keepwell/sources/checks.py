@@ -185,4 +185,4 @@ def warn_of_rules(engine: DuckDBEngine, checked: CheckedEntity, warnings: tuple[
         return
     counts = ", ".join(f"count(*) filter (where {condition})" for condition, _ in warnings)
     found = engine.rows(f"select {counts} from (select *{absent}, {landing} from {checked.good})")[0]
-    checked.warnings += [f"{count:,} rows: not so that {says}" for count, (_, says) in zip(found, warnings, strict=True) if count]
+    checked.warnings += [f"{count:,} rows: {says}; they are kept" for count, (_, says) in zip(found, warnings, strict=True) if count]

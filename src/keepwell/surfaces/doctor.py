@@ -70,7 +70,12 @@ def _disk(workspace: Workspace) -> Iterator[Finding]:
     advice = "" if free > LITTLE_DISK else "An import needs about twice the size of its file; make room."
     yield Finding("disk", State.OK if free > LITTLE_DISK else State.WARNING, f"{free / (1 << 30):.1f} GB free", advice)
     is_writable = os.access(workspace.folder, os.W_OK)
-    yield Finding("folder", State.OK if is_writable else State.FAILED, str(workspace.folder), "" if is_writable else "Give yourself the right to write there.")
+    yield Finding(
+        "folder",
+        State.OK if is_writable else State.FAILED,
+        str(workspace.folder),
+        "" if is_writable else "Give yourself the right to write there.",
+    )
 
 
 def _lake(workspace: Workspace) -> Iterator[Finding]:
@@ -100,7 +105,9 @@ def _tables(workspace: Workspace) -> Iterator[Finding]:
                 "Another program wrote to this table; its rows are not read. Import them instead.",
             )  # fmt: skip
         elif {f.name for f in found.schema().fields} - {c for c, _ in table(name).all_columns} - {"month"}:
-            yield Finding(name, State.WARNING, "has columns that this Keepwell does not know", "Was it written by a newer version? Then update.")
+            yield Finding(
+                name, State.WARNING, "has columns that this Keepwell does not know", "Was it written by a newer version? Then update."
+            )
 
 
 def _missing_files(folder: Path, version: int) -> list[str]:

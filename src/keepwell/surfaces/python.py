@@ -92,7 +92,7 @@ class Workspace:
         """The catalogue: the KPIs that are shipped and those of the workspace, by name."""
         return catalogue(self.place.kpi_folder)
 
-    def kpi(
+    def kpi(  # noqa: PLR0913 - the ways to cut a reading, all by keyword
         self,
         *names: str,
         period: str = "all",

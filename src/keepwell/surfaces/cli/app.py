@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - Typer passes the option's value by place
+def _version(asked: bool) -> None:
     if asked:
         sys.stdout.write(f"keepwell {keepwell.__version__}\n")
         raise typer.Exit
@@ -33,7 +33,10 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - Typer passes the option's v
 @app.callback()
 def workspace_option(
     context: typer.Context,
-    workspace: Annotated[Path | None, typer.Option("-w", "--workspace", envvar=WORKSPACE_VARIABLE, help="The workspace's folder; the current one by default.")] = None,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("-w", "--workspace", envvar=WORKSPACE_VARIABLE, help="The workspace's folder; the current one by default."),
+    ] = None,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
     """Measure customer relationships, predict, act, and prove whether it worked."""

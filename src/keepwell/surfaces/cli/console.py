@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 from rich.console import Console, RenderableType
@@ -38,7 +38,9 @@ def errors() -> Console:
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
-def answer(rows: Sequence[dict[str, Any]], table: Callable[[], RenderableType], format_: Format, output: Path | None, *, as_json: object = None) -> None:
+def answer(
+    rows: Sequence[dict[str, Any]], table: Callable[[], RenderableType], format_: Format, output: Path | None, *, as_json: object = None
+) -> None:
     """Give the answer: the table to people, or the rows as JSON or CSV to programs.
 
     JSON is an array of the rows, unless the command is documented to answer with ``as_json``.
@@ -120,7 +122,7 @@ class BarProgress:
         )  # fmt: skip
         self._task: TaskID | None = None
 
-    def __enter__(self) -> "BarProgress":
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 
@@ -149,7 +151,7 @@ class LineProgress:
     _began: float = 0.0
     _told: float = 0.0
 
-    def __enter__(self) -> "LineProgress":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...

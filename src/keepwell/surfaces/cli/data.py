@@ -39,7 +39,9 @@ def import_files(
     source: Annotated[str, typer.Option(help="Where the files come from; ids are unique within a source.")] = MAIN_SOURCE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, write nothing.")] = False,
     errors: Annotated[Path | None, typer.Option(help="Write rejected rows with their reason to this CSV file.")] = None,
-    max_rejected: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of rejected rows above which nothing is imported; 0 wants every row to be right.")] = MOST_REJECTED,
+    max_rejected: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of rejected rows above which nothing is imported; 0 wants every row to be right.")
+    ] = MOST_REJECTED,
     format_: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
@@ -97,7 +99,11 @@ def _tell(report: ImportReport, *, is_quiet: bool) -> None:
         left = report.rejected_rows - LINES_SHOWN
         if left > 0:
             note(f"  … and {left:,} more")
-        note(f"They are in {report.rejected_file}: correct and import that file." if report.rejected_file else "--errors FILE writes them to a file that can be corrected and imported.")
+        note(
+            f"They are in {report.rejected_file}: correct and import that file."
+            if report.rejected_file
+            else "--errors FILE writes them to a file that can be corrected and imported."
+        )
     if report.import_id is None:
         note("Dry run: nothing was written.")
     elif not is_quiet:
@@ -151,7 +157,14 @@ def _changes_table(changes: list[ChangeRecord], word: Any) -> Table:
     shown = Table(word("import"), word("when"), word("kind"), word("files"), word("rows"), word("undone"), box=None, pad_edge=False)
     for c in changes:
         rows = "; ".join(f"{e.entity} {_what_changed(e)}" for e in c.entities)
-        shown.add_row(c.import_id, f"{c.started_at:%Y-%m-%d %H:%M}", str(c.kind), ", ".join(f.name for f in c.files) or (c.undoes or ""), rows, c.undone_by or "")
+        shown.add_row(
+            c.import_id,
+            f"{c.started_at:%Y-%m-%d %H:%M}",
+            str(c.kind),
+            ", ".join(f.name for f in c.files) or (c.undoes or ""),
+            rows,
+            c.undone_by or "",
+        )
     return shown
 
 

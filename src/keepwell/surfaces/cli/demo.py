@@ -18,8 +18,8 @@ from keepwell.sources.imports import ImportRequest
 from keepwell.surfaces.cli.console import note, say, watcher
 from keepwell.surfaces.cli.measures import readings_table
 from keepwell.surfaces.python import Workspace
-from keepwell.surfaces.worker.refresh import refresh
 from keepwell.surfaces.words import words_of
+from keepwell.surfaces.worker.refresh import refresh
 
 # the last month of the demo business; its data end with it
 PERIOD = "2026-10"
@@ -38,7 +38,9 @@ def demo(
 ) -> None:
     """Make a workspace of a made-up bilingual business, import it, compute it and print its scorecard."""
     if (folder / FILE_NAME).exists():
-        raise KeepwellError(f"{folder} is a workspace already.", f"Look at it with `keepwell -w {folder} kpi revenue`, or name another folder.")
+        raise KeepwellError(
+            f"{folder} is a workspace already.", f"Look at it with `keepwell -w {folder} kpi revenue`, or name another folder."
+        )
     settings = Settings(currency="CNY", timezone="Asia/Shanghai", locale=locale)
     workspace = Workspace(create_workspace(folder, settings), SystemClock())
     with watcher() as progress, tempfile.TemporaryDirectory(prefix="keepwell-demo-") as scratch:
@@ -46,7 +48,9 @@ def demo(
         refresh(workspace.place, workspace.lake, workspace.clock, progress=progress)
     read = sum(c.read for c in counts)
     rejected = sum(c.rejected for c in counts)
-    note(f"{read:,} rows of {len({c.entity for c in counts})} entities imported; {rejected:,} rejected, as they should be: the business has dirty rows.")
+    note(
+        f"{read:,} rows of {len({c.entity for c in counts})} entities imported; {rejected:,} rejected, as they should be: the business has dirty rows."
+    )
     print_scorecard(workspace)
     say(Text(f"\nLook further: keepwell -w {folder} kpi revenue --period 2026 --grain month", style="dim"))
 

@@ -20,8 +20,8 @@ from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, an
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.figures import change_words, interval_or_empty, sparkline, value_or_words
 from keepwell.surfaces.python import Workspace
-from keepwell.surfaces.worker.refresh import refresh as compute
 from keepwell.surfaces.words import words_of
+from keepwell.surfaces.worker.refresh import refresh as compute
 
 TREND_PERIODS = 12
 STYLES = {"better": "green", "worse": "red", "": ""}
@@ -41,7 +41,9 @@ def add_to(app: typer.Typer) -> None:
 
 def refresh(
     context: typer.Context,
-    as_of: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Look from this day: later facts are not known yet.")] = None,
+    as_of: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Look from this day: later facts are not known yet.")
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="Compute engine of this run.")] = None,
     format_: FormatOption = Format.TABLE,
     output: OutputOption = None,
@@ -65,7 +67,12 @@ def list_runs(context: typer.Context, format_: FormatOption = Format.TABLE, outp
         say(Text(f"{word('no_runs')}\n{word('no_runs_advice')}"))
         return
     published = run_store.published_or_none(workspace.lake)
-    answer([r.to_json() | {"is_published": published is not None and r.run_id == published.run_id} for r in found], lambda: _runs_table(found, published, word), format_, output)
+    answer(
+        [r.to_json() | {"is_published": published is not None and r.run_id == published.run_id} for r in found],
+        lambda: _runs_table(found, published, word),
+        format_,
+        output,
+    )
 
 
 def _runs_table(found: Sequence[Run], published: Run | None, word: Say) -> Table:
@@ -165,7 +172,9 @@ def _example_table(name: str, listed: Sequence[dict[str, Any]]) -> Group:
 def read_kpis(
     context: typer.Context,
     names: Annotated[list[str], typer.Argument(help="KPIs (see `keepwell kpis`).", show_default=False)],
-    period: Annotated[str, typer.Option(help="all, 2026, 2026-H1, 2026-Q3, 2026-10, 2026-W41, 2026-10-05, FY2026-Q1, last-month, or A..B.")] = "last-month",
+    period: Annotated[
+        str, typer.Option(help="all, 2026, 2026-H1, 2026-Q3, 2026-10, 2026-W41, 2026-10-05, FY2026-Q1, last-month, or A..B.")
+    ] = "last-month",
     grain: Annotated[Grain | None, typer.Option(help="Divide the period; by default as it is named.")] = None,
     by: Annotated[str | None, typer.Option(help="Break down by a dimension.")] = None,
     where: Annotated[str | None, typer.Option(help="Only rows for which this SQL holds.")] = None,
@@ -231,7 +240,9 @@ def _trends(found: Readings, workspace: Workspace, where: str | None, run: str |
     for r in longer:
         series.setdefault((r.kpi, r.member), []).append(r)
     return {
-        (r.kpi, r.member, r.period_start): sparkline([p.value for p in series.get((r.kpi, r.member), []) if p.period_start <= r.period_start][-TREND_PERIODS:])
+        (r.kpi, r.member, r.period_start): sparkline(
+            [p.value for p in series.get((r.kpi, r.member), []) if p.period_start <= r.period_start][-TREND_PERIODS:]
+        )
         for r in found
     }
 
@@ -256,5 +267,3 @@ def list_customers(
         return shown
 
     answer(rows, table, format_, output)
-
-

@@ -45,7 +45,9 @@ def refresh(workspace: Workspace, lake: Lake, clock: Clock, *, as_of: date | Non
     day = as_of or today(clock, workspace.settings.timezone)
     versions = runs.pinned_versions(lake)
     if not versions:
-        raise KeepwellError("There is nothing to compute: the lake is empty.", "Import something first: `keepwell import FILE --as orders`.")
+        raise KeepwellError(
+            "There is nothing to compute: the lake is empty.", "Import something first: `keepwell import FILE --as orders`."
+        )
     known = catalogue(workspace.kpi_folder)
     run_id = new_id("run", started)
     seconds: dict[str, float] = {}
