@@ -13,7 +13,7 @@ from typing import Any
 from typer.models import ArgumentInfo, OptionInfo
 
 from keepwell.core.settings import FILE_NAME, Settings
-from keepwell.engine.walls import ALLOWED_FUNCTIONS
+from keepwell.engine.walls import ALLOWED_FUNCTIONS, LONGEST_PADDED
 from keepwell.lake.entity import SQL_TYPES, Column, ColumnType, Entity, entities
 from keepwell.lake.table import META_COLUMNS, PROFILES, TEXTS
 from keepwell.metrics.fact import Fact, facts
@@ -322,7 +322,8 @@ def mapping_page() -> str:
     top = ((f"`{name}`", text) for name, text in words_for("fields of a mapping", TOP_FIELDS, TOP_WORDS))
     inner = ((f"`{name}`", text) for name, text in words_for("fields of an entity in a mapping", ENTITY_FIELDS, ENTITY_WORDS))
     may = "SQL in a mapping, in a KPI or after `--where` may use these functions of DuckDB and no other:"
-    functions = ["## Functions", "", may, "", code(sorted(ALLOWED_FUNCTIONS)) + ".", ""]
+    pads = f"`lpad` and `rpad` take a number of at most {LONGEST_PADDED:,} as their length."
+    functions = ["## Functions", "", may, "", code(sorted(ALLOWED_FUNCTIONS)) + ".", "", pads, ""]
     intro = "The fields of a mapping file (YAML). How to write one: [how-to/write-a-mapping.md](../how-to/write-a-mapping.md)."
     head = ("Field", "Meaning")
     fields_of = [["## At the top", "", *table(head, top)], ["## Under an entity", "", *table(head, inner)]]

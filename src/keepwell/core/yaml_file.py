@@ -1,8 +1,9 @@
 """YAML files that people write: read safely, with the line of every value, so that an error can name it."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -30,8 +31,20 @@ class YamlFile:
         return YamlError(f"{self.path.name}, line {line}: {where}: {message}", hint)
 
 
-class _OneNameOnceLoader(yaml.SafeLoader):
-    """A safe loader that refuses a name that stands twice, instead of dropping the first."""
+class _PlainLoader(yaml.SafeLoader):
+    """A safe loader to which a word is a word: Norway is NO and not false, 007 is no 7, 12:30 no 750, and a day is its text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+
+for _kind, _pattern, _first in (
+    ("bool", r"true|false", "tf"),
+    ("null", r"~|null|", ["~", "n", ""]),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|[-+]?\.[0-9]+", "-+.0123456789"),
+    ("merge", r"<<", "<"),
+):
+    _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
 def read(path: Path) -> YamlFile:
@@ -43,8 +56,8 @@ def read(path: Path) -> YamlFile:
     except UnicodeDecodeError:
         raise YamlError(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
     try:
-        node = yaml.compose(text, Loader=_OneNameOnceLoader)
-        values = yaml.load(text, Loader=_OneNameOnceLoader)  # noqa: S506 - the loader is a SafeLoader
+        node = yaml.compose(text, Loader=_PlainLoader)
+        values = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - the loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise YamlError(

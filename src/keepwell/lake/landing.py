@@ -210,7 +210,8 @@ def write_change(engine: DuckDBEngine, change: Change, found: Difference, snapsh
 def _few_values(change: Change, table: Table) -> dict[str, tuple[str, ...]]:
     """For columns that hold one of a few words in rows that are all new: those words."""
     codes = {c.name: c.allowed for c in entities()[table.name].stored_columns if c.allowed} if table.name in entities() else {}
-    return codes | {SOURCE: (change.source,), BATCH: (change.import_id,)}
+    ours = {SOURCE: (change.source,), BATCH: (change.import_id,)}
+    return codes | {name: words for name, words in ours.items() if name in dict(table.meta_columns)}
 
 
 def _touched_keys(found: Difference) -> str:

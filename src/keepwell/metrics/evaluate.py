@@ -116,8 +116,14 @@ class _Reader:
         rows = self.engine.arrow(steps).to_pylist()
         by_cell = {(r["period_start"], r["member"]): r for r in rows}
         members = sorted({r["member"] for r in rows}) if self.question.dimension else [TOTAL]
+
+        def is_told(period: Period, member: str) -> bool:
+            """A member is told in a period in which it has rows, or in one with which such a period is compared."""
+            starts = (period.start, cut.before.get(period.start), cut.last_year.get(period.start))
+            return self.question.dimension is None or any((start, member) in by_cell for start in starts)
+
         return {
-            kpi.name: [self._reading(i, kpi, period, member, by_cell, extent, cut) for period in wanted for member in members]
+            kpi.name: [self._reading(i, kpi, p, m, by_cell, extent, cut) for p in wanted for m in members if is_told(p, m)]
             for i, kpi in enumerate(self.kpis)
         }
 

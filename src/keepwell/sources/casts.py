@@ -95,9 +95,8 @@ def is_text(held: str) -> bool:
 
 def trimmed(text: str) -> str:
     """SQL for a text without white space at its ends, and NULL where nothing is left."""
-    codes = ", ".join(str(ord(c)) for c in WHITE_SPACE)
-    # to look at both ends is quicker than to trim by a set of characters
-    needs_it = f"unicode({text}) in ({codes}) or unicode(right({text}, 1)) in ({codes})"
+    # to look at both ends is quicker than to trim by a set of characters, of which none lies between "!" and chr(133)
+    needs_it = " or ".join(f"{end} < '!' or {end} >= chr(133)" for end in (text, f"right({text}, 1)"))
     return f"nullif(case when {needs_it} then trim({text}, {literal(WHITE_SPACE)}) else {text} end, '')"
 
 
@@ -155,7 +154,10 @@ def _exact(cell: Cell, column: Column, style: Style) -> Cast:
     plain = f"regexp_full_match({prepared}, '[+-]?(\\d+\\.?\\d{{0,{scale}}}|\\.\\d{{1,{scale}}})0*')"
     narrow = f"try_cast({prepared} as {kind})"
     with_exponent = f"regexp_full_match({prepared}, '{_EXPONENT}') and try_cast({prepared} as double) = cast({narrow} as double)"
-    return Cast(_number_text(cell.value, style), f"case when {plain} or ({with_exponent}) then {narrow} end", parsed)
+    # a CASE looks at its next branch only for the rows that are left; an OR would work out both sides for all of them
+    common = f"regexp_full_match({prepared}, '[0-9]+(\\.[0-9]{{1,{scale}}})?')"
+    chosen = " ".join(f"when {condition} then {narrow}" for condition in (common, plain, with_exponent))
+    return Cast(_number_text(cell.value, style), f"case {chosen} end", parsed)
 
 
 def _wide_number(cell: Cell) -> str:
@@ -205,10 +207,11 @@ def _instant(cell: Cell, _column: Column, style: Style) -> Cast:
         read = f"try_strptime({text}, {literal(style.date_pattern)})"
         return Cast(read, f"cast({cell.prepared} as timestamptz)" if "%z" in style.date_pattern else local, accepted)
     # "2026-10-31 10:00:00" is the commonest form, and seen at a glance to have no offset
-    is_local = f"(length({text}) = 19 and substr({text}, 17, 1) = ':') or regexp_full_match({text}, '{_ISO_LOCAL}')"
+    is_commonest = f"length({text}) = 19 and substr({text}, 17, 1) = ':'"
+    is_local = f"regexp_full_match({text}, '{_ISO_LOCAL}')"
     has_offset = f"regexp_full_match({text}, '{_ISO_LOCAL}{_OFFSET}')"
     # a cast to TIMESTAMP would drop the offset, one to TIMESTAMPTZ would take local time for UTC
-    read = f"case when {is_local} then {local} when {has_offset} then try_cast({text} as timestamptz) end"
+    read = f"case when {is_commonest} then {local} when {is_local} then {local} when {has_offset} then try_cast({text} as timestamptz) end"
     return Cast(f"try_cast({text} as timestamp)", read, accepted)
 
 

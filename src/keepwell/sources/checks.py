@@ -11,7 +11,7 @@ from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.engine.sql import names, quoted
 from keepwell.lake.entity import Column, Entity, entities
 from keepwell.lake.landing import parquet
-from keepwell.lake.snapshots import Snapshot
+from keepwell.lake.snapshots import IDENTITY_KEY, Snapshot
 from keepwell.lake.spread import parent_or_none
 from keepwell.lake.table import table
 
@@ -142,6 +142,10 @@ def _known_keys(engine: DuckDBEngine, column: Column, staged: Mapping[str, Check
     here = staged.get(parent.name)
     if here is not None:
         sources.append(f"select {key} as k from {here.good}")
+    if parent.name == "customers" and snapshot.data_files("identities"):
+        # an id that stands for a known customer is known
+        engine.register(snapshot.table("identities"))
+        sources.append(f"select {IDENTITY_KEY} as k from identities")
     return " union all ".join(sources) or None
 
 

@@ -185,7 +185,12 @@ def _constants(file: YamlFile, at: Address, spec: dict[str, Any], top: dict[str,
 
 
 def _id_owners(file: YamlFile, at: Address, spec: dict[str, Any], top: dict[str, Any], entity: Entity) -> dict[str, str]:
-    owners = {c: s for c, s in (top.get("ids") or {}).items() if entity.has_column(c)} | (spec.get("ids") or {})
+    shared = top.get("ids") or {}
+    for name in shared:
+        if not any(e.has_column(name) for e in entities().values()):
+            raise file.error(("ids", name), "is no column of any entity")
+    common = {c: s for c, s in shared.items() if entity.has_column(c) and not entity.column(c).is_computed}
+    owners = common | (spec.get("ids") or {})
     for column, owner in owners.items():
         _column(file, (*at, "ids"), column, entity)
         check_source(str(owner))

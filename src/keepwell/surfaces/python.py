@@ -190,11 +190,18 @@ def _stored_or_none(lake: Lake, run: Run, wanted: Sequence[Kpi], question: Quest
     if not rows or grain is Grain.ALL:
         return None
     order = {k.name: i for i, k in enumerate(wanted)}
-    if {r["kpi"] for r in rows} != set(order):
+    if {r["kpi"] for r in rows} != set(order) or not _covers(rows, question.span):
         return None
     label = workspace.place.calendar.label
     found = [_reading(row, label(Grain(row["grain"]), row["period_start"])) for row in rows]
     return Readings(tuple(sorted(found, key=lambda r: (order[r.kpi], r.period_start, r.member or ""))))
+
+
+def _covers(rows: Sequence[dict[str, Any]], span: Span) -> bool:
+    """Whether stored rows reach both ends of the span: a run stores no period beyond its data."""
+    starts_in_time = span.start == date.min or min(r["period_start"] for r in rows) <= span.start
+    ends_in_time = span.end == date.max or max(r["period_end"] for r in rows) >= span.end
+    return bool(starts_in_time and ends_in_time)
 
 
 def _reading(row: dict[str, Any], period: str) -> Reading:
