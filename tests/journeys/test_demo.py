@@ -33,7 +33,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def reports(business: Business, workspace: Workspace) -> list[ImportReport]:
     """Every delivery imported, in its order."""
     return [
-        run(workspace.place, workspace.lake, ImportRequest(d.files, d.entity, d.mapping, d.source), workspace.clock) for d in business.imports
+        run(workspace.place, workspace.lake, ImportRequest(d.files, d.entity, d.mapping, d.source), workspace.clock)
+        for d in business.imports
     ]
 
 
@@ -74,7 +75,9 @@ def test_stored_readings_are_those_computed_now(workspace: Workspace, reports: l
     published = refresh(workspace.place, workspace.lake, workspace.clock)
 
     def plain(**question: Any) -> list[dict[str, Any]]:
-        return [{k: v for k, v in r.to_json().items() if k != "run_id"} for r in workspace.kpi("revenue", "average_order_value", **question)]
+        return [
+            {k: v for k, v in r.to_json().items() if k != "run_id"} for r in workspace.kpi("revenue", "average_order_value", **question)
+        ]
 
     for question in ({"period": "2026-01..2026-10"}, {"period": "2026", "by": "country", "grain": "month"}):
         assert plain(**question, run=published.run_id) == plain(**question)

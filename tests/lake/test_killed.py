@@ -157,7 +157,9 @@ def _second_import(stage: Stage, nursery: Nursery, workspace: Path) -> Child:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_fifty_processes_killed_at_random_moments_lose_and_double_nothing(stage: Stage, nursery: Nursery, tmp_path: Path, part: int) -> None:
+def test_fifty_processes_killed_at_random_moments_lose_and_double_nothing(
+    stage: Stage, nursery: Nursery, tmp_path: Path, part: int
+) -> None:
     dice = random.Random(part)
     # every part goes through the whole time that the import takes, and a little beyond
     for number in range(part, KILLS, PARTS):

@@ -44,9 +44,31 @@ def shop(tmp_path: Path) -> Shop:
 def test_the_first_file_lands_whole(shop: Shop) -> None:
     report = shop.bring("orders", ORDERS)
     assert counted(report, "orders") == {"read": 3, "inserted": 3}
-    assert shop.rows("orders", "order_id", "customer_id", "ordered_at", "ordered_on", "status", "amount", "currency", "source", "batch_id") == [
-        ("1", "a", datetime(2026, 1, 5, 10, tzinfo=UTC), date(2026, 1, 5), "completed", Decimal("10.5000"), "GBP", "main", report.import_id),
-        ("2", "b", datetime(2026, 2, 5, 10, tzinfo=UTC), date(2026, 2, 5), "completed", Decimal("20.0000"), "GBP", "main", report.import_id),
+    assert shop.rows(
+        "orders", "order_id", "customer_id", "ordered_at", "ordered_on", "status", "amount", "currency", "source", "batch_id"
+    ) == [
+        (
+            "1",
+            "a",
+            datetime(2026, 1, 5, 10, tzinfo=UTC),
+            date(2026, 1, 5),
+            "completed",
+            Decimal("10.5000"),
+            "GBP",
+            "main",
+            report.import_id,
+        ),
+        (
+            "2",
+            "b",
+            datetime(2026, 2, 5, 10, tzinfo=UTC),
+            date(2026, 2, 5),
+            "completed",
+            Decimal("20.0000"),
+            "GBP",
+            "main",
+            report.import_id,
+        ),
         ("3", None, datetime(2026, 2, 6, 10, tzinfo=UTC), date(2026, 2, 6), "refund", Decimal("-5.0000"), "GBP", "main", report.import_id),
     ]
 
@@ -121,7 +143,10 @@ def test_personal_columns_lie_in_profiles_and_texts_and_nowhere_else(shop: Shop)
     people = "kind,name,email,phone,address,birth_date,gender"
     shop.bring("customers", f"customer_id,{people}\na,person,Ann,ann@x.org,+44 20 7946 0958,1 High St,1990-05-01,female\n")
     shop.bring("employees", "employee_id,name,email,team\ne,Eve,eve@us.org,blue\n")
-    shop.bring("interactions", "interaction_id,customer_id,occurred_at,channel,direction,subject,body\ni,a,2026-05-01 10:00:00,call,inbound,Hello,SECRET\n")
+    shop.bring(
+        "interactions",
+        "interaction_id,customer_id,occurred_at,channel,direction,subject,body\ni,a,2026-05-01 10:00:00,call,inbound,Hello,SECRET\n",
+    )
     shop.bring("tickets", "ticket_id,opened_at,kind,status,subject\nt,2026-05-01 10:00:00,question,open,Where is it?\n")
     personal = {c.name for e in entities().values() for c in e.personal_columns}
     for entity in ("customers", "employees", "interactions", "tickets"):
@@ -137,7 +162,10 @@ def test_personal_columns_lie_in_profiles_and_texts_and_nowhere_else(shop: Shop)
         ("customer", "a", "Ann", "ann@x.org", date(1990, 5, 1)),
         ("employee", "e", "Eve", "eve@us.org", None),
     ]
-    assert shop.rows("texts", "entity", "row_key", "subject", "body") == [("interactions", "i", "Hello", "SECRET"), ("tickets", "t", "Where is it?", None)]
+    assert shop.rows("texts", "entity", "row_key", "subject", "body") == [
+        ("interactions", "i", "Hello", "SECRET"),
+        ("tickets", "t", "Where is it?", None),
+    ]
     # born on 1990-05-01, seen on 2026-06-01: 36 years
     assert shop.rows("customers", "has_valid_email", "has_valid_phone", "age_band") == [(True, True, "35-44")]
 
@@ -221,7 +249,9 @@ def test_without_replace_by_nothing_goes(shop: Shop) -> None:
 def test_a_line_that_is_rejected_is_not_gone(shop: Shop) -> None:
     shop.bring("orders", ORDERS)
     shop.bring("order_lines", LINES)
-    lines = shop.file("lines.csv", "order_id,line_no,product_id,quantity,unit_price,amount\n1,1,p,1,11,11\n1,2,q,much,1,0.50\n2,2,p,2,10,20\n")
+    lines = shop.file(
+        "lines.csv", "order_id,line_no,product_id,quantity,unit_price,amount\n1,1,p,1,11,11\n1,2,q,much,1,0.50\n2,2,p,2,10,20\n"
+    )
     report = shop.bring_mapped(ORDER_LINES_BY_ORDER, lines)
     assert counted(report, "order_lines") == {"read": 3, "inserted": 1, "updated": 1, "rejected": 1, "removed": 1}
     assert shop.rows("order_lines", "order_id", "line_no", "amount") == [
@@ -234,7 +264,10 @@ def test_a_line_that_is_rejected_is_not_gone(shop: Shop) -> None:
 def test_a_line_that_was_spared_follows_its_order(shop: Shop) -> None:
     shop.bring("orders", ORDERS)
     shop.bring("order_lines", LINES)
-    mapping = ORDER_LINES_BY_ORDER.replace("  order_lines:", "  orders:\n    files: orders.csv\n    columns: {order_id: order_id, ordered_at: ordered_at, status: status, amount: amount, currency: currency}\n  order_lines:\n    files: lines.csv")
+    mapping = ORDER_LINES_BY_ORDER.replace(
+        "  order_lines:",
+        "  orders:\n    files: orders.csv\n    columns: {order_id: order_id, ordered_at: ordered_at, status: status, amount: amount, currency: currency}\n  order_lines:\n    files: lines.csv",
+    )
     orders = shop.file("orders.csv", "order_id,ordered_at,status,amount,currency\n1,2026-03-05 10:00:00,completed,10.50,GBP\n")
     lines = shop.file("lines.csv", "order_id,line_no,product_id,quantity,unit_price,amount\n1,1,p,1,10,10\n1,2,q,much,1,0.50\n")
     shop.bring_mapped(mapping, orders, lines, most_rejected=0.9)

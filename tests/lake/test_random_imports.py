@@ -38,7 +38,7 @@ class Model:
     """The rules of landing and undoing, on two dicts."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], Row] = {}      # (table, key) -> row
+        self.rows: dict[tuple[str, str], Row] = {}  # (table, key) -> row
         self.steps: dict[str, Step] = {}
 
     def bring(self, name: str, file: dict[str, dict[str, str | None]]) -> None:
@@ -99,7 +99,7 @@ actions = st.lists(st.one_of(files, files, st.integers(0, 9)), min_size=2, max_s
 def test_the_lake_holds_what_the_model_says(done: list[dict[str, dict[str, str | None]] | int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shop, model = Shop(Path(folder)), Model()
-        names: dict[str, str] = {}      # the model's name of a step -> the lake's
+        names: dict[str, str] = {}  # the model's name of a step -> the lake's
         for number, action in enumerate(done):
             name = f"step {number}"
             if not isinstance(action, int):

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from factories.nursery import Nursery
 from factories.shop import Shop, as_csv
+from keepwell.core.errors import KeepwellError
 
 MAPPING = """
 version: 1
@@ -58,3 +60,15 @@ def _rows(writer: int, number: int) -> list[dict[str, object]]:
         {"Order": f"{writer}-{number}-{i}", "Customer": f"c{i % 20}", "City": f"city {i % 20}", "Day": f"2026-0{dice.randrange(1, 6)}-11", "Amount": dice.randrange(1000)}
         for i in range(300)
     ]  # fmt: skip
+
+
+def test_rows_that_another_program_put_into_a_table_never_become_data(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    first = "order_id,customer_id,ordered_at,status,amount,currency\n1,a,2026-05-01 10:00:00,completed,1,EUR\n"
+    shop.bring("orders", first)
+    table = DeltaTable(str(shop.lake.folder / "orders"))
+    write_deltalake(table, table.to_pyarrow_table(), mode="append")
+    with pytest.raises(KeepwellError, match="Another program wrote 1 files"):
+        shop.bring("orders", first.replace("\n1,", "\n2,"))
+    assert shop.rows("orders", "order_id") == [("1",)]
+    assert list((shop.lake.folder / "staging").iterdir()) == []

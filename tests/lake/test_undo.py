@@ -42,7 +42,9 @@ def everything(shop: Shop) -> dict[str, list[tuple[object, ...]]]:
 
 def test_updated_values_come_back_to_the_last_digit(filled: Shop) -> None:
     before = everything(filled)
-    report = filled.bring("orders", ORDERS.replace("10.5,", "11.25,").replace("2026-02-05", "2026-03-05") + "3,a,2026-03-01,completed,1,GBP\n")
+    report = filled.bring(
+        "orders", ORDERS.replace("10.5,", "11.25,").replace("2026-02-05", "2026-03-05") + "3,a,2026-03-01,completed,1,GBP\n"
+    )
     assert everything(filled) != before
     record = filled.undo(report.import_id)
     assert everything(filled) == before
@@ -70,8 +72,12 @@ def test_children_that_were_removed_come_back(filled: Shop) -> None:
 
 
 def test_what_a_later_import_changed_is_kept_and_told(filled: Shop) -> None:
-    first = filled.bring("orders", ORDERS.replace("10.5,", "11,").replace("20,", "21,") + "3,a,2026-03-01,completed,1,GBP\n4,a,2026-03-02,completed,2,GBP\n")
-    filled.bring("orders", "order_id,ordered_at,status,amount,currency\n1,2026-01-05 10:00:00,completed,12,GBP\n3,2026-03-01,completed,5,GBP\n")
+    first = filled.bring(
+        "orders", ORDERS.replace("10.5,", "11,").replace("20,", "21,") + "3,a,2026-03-01,completed,1,GBP\n4,a,2026-03-02,completed,2,GBP\n"
+    )
+    filled.bring(
+        "orders", "order_id,ordered_at,status,amount,currency\n1,2026-01-05 10:00:00,completed,12,GBP\n3,2026-03-01,completed,5,GBP\n"
+    )
     record = filled.undo(first.import_id)
     assert filled.rows("orders", "order_id", "amount") == [("1", Decimal(12)), ("2", Decimal(20)), ("3", Decimal(5))]
     assert counted(record, "orders") == {"read": 4, "updated": 1, "removed": 1, "unchanged": 2}

@@ -104,7 +104,9 @@ def files(found: DeltaTable) -> list[DataFile]:
     rows = actions.column("num_records").to_pylist() if "num_records" in actions.column_names else [0] * actions.num_rows
     return [
         DataFile(path, int(count or 0), int(size), month)
-        for path, count, size, month in zip(actions.column("path").to_pylist(), rows, actions.column("size_bytes").to_pylist(), months, strict=True)
+        for path, count, size, month in zip(
+            actions.column("path").to_pylist(), rows, actions.column("size_bytes").to_pylist(), months, strict=True
+        )
     ]
 
 

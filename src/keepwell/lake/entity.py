@@ -18,18 +18,18 @@ from keepwell.core.errors import unknown
 class ColumnType(StrEnum):
     """What a column holds. The engine's type is in :data:`SQL_TYPES`."""
 
-    ID = "id"              # an identifier: trimmed, NFC, never case-folded; carries its source's prefix
-    TEXT = "text"          # words for people
-    CODE = "code"          # a word for machines: a member of ``allowed``, a currency, a country
-    MONEY = "money"        # decimal(18, 4), beside a currency column
-    NUMBER = "number"      # a measured number: scores, rates, probabilities
-    DECIMAL = "decimal"    # an exact number that is no money: quantities, points, rates
-    READING = "reading"    # decimal(38, 10): the value of a KPI, whatever its unit
-    COUNT = "count"        # a whole number
-    FLAG = "flag"          # true or false
-    INSTANT = "instant"    # a moment, UTC, microseconds
-    DATE = "date"          # a calendar day
-    TIME = "time"          # a time of day, HH:MM
+    ID = "id"  # an identifier: trimmed, NFC, never case-folded; carries its source's prefix
+    TEXT = "text"  # words for people
+    CODE = "code"  # a word for machines: a member of ``allowed``, a currency, a country
+    MONEY = "money"  # decimal(18, 4), beside a currency column
+    NUMBER = "number"  # a measured number: scores, rates, probabilities
+    DECIMAL = "decimal"  # an exact number that is no money: quantities, points, rates
+    READING = "reading"  # decimal(38, 10): the value of a KPI, whatever its unit
+    COUNT = "count"  # a whole number
+    FLAG = "flag"  # true or false
+    INSTANT = "instant"  # a moment, UTC, microseconds
+    DATE = "date"  # a calendar day
+    TIME = "time"  # a time of day, HH:MM
     ATTRIBUTES = "attributes"  # what the model does not name: map of strings
 
 
@@ -56,22 +56,22 @@ class Column:
 
     name: str
     type: ColumnType
-    label: dict[str, str]            # language -> words
+    label: dict[str, str]  # language -> words
     meaning: str
     is_key: bool = False
     is_required: bool = False
     is_personal: bool = False
     allowed: tuple[str, ...] = ()
-    references: str | None = None    # the entity whose key this is
+    references: str | None = None  # the entity whose key this is
     minimum: float | None = None
     maximum: float | None = None
-    may_be_future: bool = False      # due dates, ends, expiries
-    default: str | None = None       # SQL over the row's own columns, for rows that bring no value
-    derived: str | None = None       # SQL over the row's columns ``derived_from``: computed at landing, never read from a file
+    may_be_future: bool = False  # due dates, ends, expiries
+    default: str | None = None  # SQL over the row's own columns, for rows that bring no value
+    derived: str | None = None  # SQL over the row's columns ``derived_from``: computed at landing, never read from a file
     derived_from: tuple[str, ...] = ()
-    date_of: str | None = None       # the instant whose day, in the workspace's time zone, this is: computed at landing
-    copied_from: str | None = None   # the entity from which a row's parent gives this column at landing
-    aliases: tuple[str, ...] = ()    # other names seen in files, in any language
+    date_of: str | None = None  # the instant whose day, in the workspace's time zone, this is: computed at landing
+    copied_from: str | None = None  # the entity from which a row's parent gives this column at landing
+    aliases: tuple[str, ...] = ()  # other names seen in files, in any language
 
     @property
     def sql_type(self) -> str:
@@ -102,11 +102,11 @@ class Entity:
     label: dict[str, str]
     meaning: str
     columns: tuple[Column, ...]
-    month_of: str | None = None      # the date column whose month partitions the table; None for tables that stay small
-    person: str | None = None        # customer | contact | employee: personal columns go to ``profiles``, else to ``texts``
+    month_of: str | None = None  # the date column whose month partitions the table; None for tables that stay small
+    person: str | None = None  # customer | contact | employee: personal columns go to ``profiles``, else to ``texts``
     keeps_history: bool = False
     rules: tuple[Rule, ...] = ()
-    is_derived: bool = False         # written by a refresh, never imported
+    is_derived: bool = False  # written by a refresh, never imported
     aliases: tuple[str, ...] = field(default=())
 
     @property
@@ -163,9 +163,7 @@ def _entity(name: str, theme: str, spec: dict[str, Any]) -> Entity:
         theme=theme,
         label=_words(given.pop("label")),
         columns=tuple(_column(n, c) for n, c in given.pop("columns").items()),
-        rules=tuple(
-            Rule(n, r["holds"], _words(r["says"]), is_warning=r.get("warning", False)) for n, r in given.pop("rules", {}).items()
-        ),
+        rules=tuple(Rule(n, r["holds"], _words(r["says"]), is_warning=r.get("warning", False)) for n, r in given.pop("rules", {}).items()),
         aliases=tuple(given.pop("aliases", ())),
         **given,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from keepwell.core.errors import KeepwellError
 from keepwell.core.files import read_json_or_none, write_json_atomically
 from keepwell.lake import delta, head, locks, records
 from keepwell.lake.delta import DataFile
@@ -60,13 +61,29 @@ def commit(lake: Path, record: ChangeRecord, changes: Sequence[TableChange], *, 
 
     ``also_undone`` names the import whose record must say that this change undid it.
     """
+    known = head.read(lake).tables
     for change in changes:
+        _check_nobody_else_wrote(lake / change.table, known.get(change.table))
         delta.open_for_writing(lake / change.table, table(change.table))
     write_json_atomically(
         lake / PENDING,
         {"record": record.to_json(), "changes": [c.to_json() for c in changes], "also_undone": also_undone},
     )
     return _roll_forward(lake)
+
+
+def _check_nobody_else_wrote(folder: Path, version: int | None) -> None:
+    """Refuse to build on files that another program put into the table: their rows passed no check and have no import."""
+    newest = delta.open_or_none(folder)
+    if newest is None or newest.version() == version:
+        return
+    ours = delta.open_or_none(folder, version) if version is not None else None
+    foreign = {f.path for f in delta.files(newest)} - ({f.path for f in delta.files(ours)} if ours else set())
+    if foreign:
+        raise KeepwellError(
+            f"Another program wrote {len(foreign)} files to the lake's table {folder.name}, so nothing was changed.",
+            f"Take them back with deltalake: DeltaTable({str(folder)!r}).restore({version or 0}); then import their rows.",
+        )
 
 
 def recover(lake: Path) -> None:

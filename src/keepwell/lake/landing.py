@@ -28,9 +28,9 @@ class Change:
     import_id: str
     source: str
     at: datetime
-    staging: Path       # scratch of this change
-    images: Path        # where the rows that it replaces are kept, for its undoing
-    zone: str = "UTC"   # in which its day is told
+    staging: Path  # scratch of this change
+    images: Path  # where the rows that it replaces are kept, for its undoing
+    zone: str = "UTC"  # in which its day is told
 
     @property
     def lake(self) -> Path:
@@ -182,7 +182,9 @@ def _children_gone(engine: DuckDBEngine, change: Change, staged: Staged) -> tupl
     return (parquet(path) if removed else None), removed
 
 
-def write_change(engine: DuckDBEngine, change: Change, found: Difference, snapshot: Snapshot, *, keep_images: bool = True) -> journal.TableChange:
+def write_change(
+    engine: DuckDBEngine, change: Change, found: Difference, snapshot: Snapshot, *, keep_images: bool = True
+) -> journal.TableChange:
     """Write the files that make the difference true, and keep the rows they replace. Nothing counts until it is committed."""
     table = found.table
     folder = snapshot.lake / table.name
@@ -234,7 +236,9 @@ def _images(change: Change, found: Difference) -> str:
     columns = names([c for c, _ in table.all_columns], "o")
     after = f"left join {found.rows} r on {on_key(table, 'o', 'r')}" if found.rows else ""
     batch = f"r.{BATCH}" if found.rows else "cast(null as varchar)"
-    images = f"select {columns}, t._op, {batch} as _after_batch from {quoted(table.name)} o join _touched t on {on_key(table, 'o', 't')} {after}"
+    images = (
+        f"select {columns}, t._op, {batch} as _after_batch from {quoted(table.name)} o join _touched t on {on_key(table, 'o', 't')} {after}"
+    )
     return f"{images} union all {_images_of_restored(change, found)}" if found.restores and found.rows else images
 
 
@@ -263,7 +267,9 @@ def survivors(table: Table, paths: Sequence[Path]) -> str:
     return f"select o.* from read_parquet({listed}, union_by_name = true, hive_partitioning = false) o anti join _touched t on {on_key(table, 'o', 't')}"
 
 
-def write_files(engine: DuckDBEngine, change: Change, table: Table, rows: str, columns: Sequence[str], few: Mapping[str, tuple[str, ...]] | None = None) -> list[DataFile]:
+def write_files(
+    engine: DuckDBEngine, change: Change, table: Table, rows: str, columns: Sequence[str], few: Mapping[str, tuple[str, ...]] | None = None
+) -> list[DataFile]:
     """Write a query's rows as data files of the table, by month where it is partitioned.
 
     ``few`` gives the words of columns that hold few: writing their numbers instead takes half the time, and the files are the same.

@@ -21,7 +21,7 @@ class ChangeKind(StrEnum):
     UNDO = "undo"
     ERASURE = "erasure"
     COMPACTION = "compaction"
-    RESULTS = "results"    # rows that a run computed
+    RESULTS = "results"  # rows that a run computed
 
 
 @dataclass(frozen=True)

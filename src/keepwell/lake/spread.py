@@ -107,7 +107,9 @@ def with_followers(engine: DuckDBEngine, staged: Staged, changed: Mapping[str, D
     return replace(staged, rows=rows)
 
 
-def _followers_sql(engine: DuckDBEngine, child: Entity, provided: tuple[str, ...], changed: Mapping[str, Difference], snapshot: Snapshot) -> str:
+def _followers_sql(
+    engine: DuckDBEngine, child: Entity, provided: tuple[str, ...], changed: Mapping[str, Difference], snapshot: Snapshot
+) -> str:
     parent = parent_or_none(child) or ""
     copied, join_on = _copied_columns(child), table(parent).key[0]
     engine.register(snapshot.table(child.name))
@@ -165,7 +167,11 @@ def counts(engine: DuckDBEngine, staged: StagedEntity, own: Difference, personal
     """
     updated, following = own.updated, 0
     if own.rows and own.updated and parent_or_none(staged.entity):
-        following = int(engine.value(f"select count(*) from {own.rows} r anti join {staged.rows} n on {on_key(own.table, 'r', 'n')} where not r._is_new"))
+        following = int(
+            engine.value(
+                f"select count(*) from {own.rows} r anti join {staged.rows} n on {on_key(own.table, 'r', 'n')} where not r._is_new"
+            )
+        )
     if personal is not None and personal.rows is not None:
         key = f"concat_ws({KEY_SEPARATOR}, {names(staged.entity.key, 'm')})"
         known = f"anti join {own.rows} m on p.{personal.table.key[1]} = {key}" if own.rows else ""
@@ -178,4 +184,3 @@ def counts(engine: DuckDBEngine, staged: StagedEntity, own: Difference, personal
         unchanged=max(0, staged.count - own.inserted - (updated - following)),
         removed=own.removed,
     )
-

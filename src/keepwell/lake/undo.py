@@ -52,7 +52,9 @@ def undo(lake: Lake, import_id: str, clock: Clock, progress: Progress | None = N
 
 def _check_undoable(record: ChangeRecord) -> None:
     if record.undone_by:
-        raise KeepwellError(f"{record.import_id} has been undone already, by {record.undone_by}.", f"`keepwell undo {record.undone_by}` brings it back.")
+        raise KeepwellError(
+            f"{record.import_id} has been undone already, by {record.undone_by}.", f"`keepwell undo {record.undone_by}` brings it back."
+        )
     if record.kind not in {ChangeKind.IMPORT, ChangeKind.UNDO}:
         raise KeepwellError(f"{record.import_id} is an {record.kind}, which can't be undone.", "What was erased is gone for good.")
 

@@ -28,10 +28,10 @@ class CheckedEntity:
     typed: str
     scratch: Path
     provided: tuple[str, ...]
-    rows: int                      # as mapped, bad ones included
+    rows: int  # as mapped, bad ones included
     bad: int
-    rejected: list[tuple[int, int | None, str]] = field(default_factory=list)   # place in the file, line, reason: found after typing
-    merged: int = 0                # identical rows of one key, of which one is kept
+    rejected: list[tuple[int, int | None, str]] = field(default_factory=list)  # place in the file, line, reason: found after typing
+    merged: int = 0  # identical rows of one key, of which one is kept
     warnings: list[str] = field(default_factory=list)
     replace_by: str | None = None
 
@@ -51,7 +51,6 @@ class CheckedEntity:
             return f"(select {names(self.provided)} from {self.typed} where not _bad)"
         return f"(select {names(self.provided, 'n')} from {self.numbered} n anti join {parquet(self.excluded)} x on n._row = x._row)"
 
-
     @property
     def spared_or_none(self) -> str | None:
         """Of what rows replace one another by: the values of which a row was rejected, so that what the lake has of them stays."""
@@ -69,7 +68,12 @@ def check_keys(engine: DuckDBEngine, checked: CheckedEntity) -> None:
     if duplicates is None:
         return
     others = [c for c in checked.provided if c not in key]
-    same = " and ".join(f"count(distinct n.{quoted(c)}) + (count(*) > count(n.{quoted(c)}) and count(n.{quoted(c)}) > 0)::int <= 1" for c in others) or "true"
+    same = (
+        " and ".join(
+            f"count(distinct n.{quoted(c)}) + (count(*) > count(n.{quoted(c)}) and count(n.{quoted(c)}) > 0)::int <= 1" for c in others
+        )
+        or "true"
+    )
     on = " and ".join(f"n.{quoted(k)} = d.{quoted(k)}" for k in key)
     groups = (
         f"select {names(key, 'n')}, {same} as _same, min(n._row) as _first_row, min(n._line) as _first_line, count(*) as _count "
@@ -105,9 +109,7 @@ def _duplicate_keys(engine: DuckDBEngine, checked: CheckedEntity, key: tuple[str
         return None
     # two keys may share a hash, so the keys themselves decide
     listed = " union all ".join(f"select h from {c}" for c in candidates)
-    exact = (
-        f"select {names(key)} from {checked.typed} where not _bad and {hashed} in ({listed}) group by {names(key)} having count(*) > 1"
-    )
+    exact = f"select {names(key)} from {checked.typed} where not _bad and {hashed} in ({listed}) group by {names(key)} having count(*) > 1"
     count = sum(f.rows for f in engine.write_parquet(exact, target))
     return parquet(target) if count else None
 
@@ -163,8 +165,12 @@ def _warn_of_orphans(engine: DuckDBEngine, checked: CheckedEntity, column: Colum
     count = int(engine.value(f"select count(*) {orphans}"))
     if not count:
         return
-    examples = ", ".join(repr(r[0]) for r in engine.rows(f"select min(n.{name}) {orphans} union select max(n.{name}) {orphans} order by 1")[:SHOWN])
-    checked.warnings.append(f"{column.name}: {count:,} rows name {_article(column.references or '')} that is not known, such as {examples}; they are kept")
+    examples = ", ".join(
+        repr(r[0]) for r in engine.rows(f"select min(n.{name}) {orphans} union select max(n.{name}) {orphans} order by 1")[:SHOWN]
+    )
+    checked.warnings.append(
+        f"{column.name}: {count:,} rows name {_article(column.references or '')} that is not known, such as {examples}; they are kept"
+    )
 
 
 def _article(entity: str) -> str:

@@ -53,7 +53,7 @@ class ImportReport:
     source: str
     entities: tuple[EntityCounts, ...]
     files: tuple[SourceFile, ...]
-    rejected: tuple[RejectedLine, ...] = ()      # the first ones
+    rejected: tuple[RejectedLine, ...] = ()  # the first ones
     rejected_file: Path | None = None
 
     @property
@@ -240,7 +240,9 @@ def _refuse_if_mostly_wrong(job: _Import, counted: Sequence[EntityCounts]) -> No
     limit = job.request.most_rejected
     for part in counted:
         if part.rejected and (part.rejected >= part.read or part.rejected > limit * part.read):
-            where = f"All of them are in {job.request.errors}." if job.request.errors else "--errors FILE writes them all, with their lines."
+            where = (
+                f"All of them are in {job.request.errors}." if job.request.errors else "--errors FILE writes them all, with their lines."
+            )
             raise ImportRefusedError(
                 f"{part.entity}: {part.rejected:,} of {part.read:,} rows were rejected, so nothing was imported.\n{_causes(job)}", where
             )
@@ -273,7 +275,8 @@ def _land(job: _Import, checked: Sequence[CheckedEntity], counted: Sequence[Enti
         change.import_id, ChangeKind.IMPORT, request.source, change.at, files=files, mapping=name, entities=tuple(counted)
     )
     staged = [
-        StagedEntity(c.entity, c.good, c.provided, c.rows - c.bad - len(c.rejected) - c.merged, c.replace_by, c.spared_or_none) for c in checked
+        StagedEntity(c.entity, c.good, c.provided, c.rows - c.bad - len(c.rejected) - c.merged, c.replace_by, c.spared_or_none)
+        for c in checked
     ]
     found = rejects.lines(job.rejected[:SHOWN_LINES], job.files)
     if rejected_file and not request.is_dry_run:
@@ -283,7 +286,12 @@ def _land(job: _Import, checked: Sequence[CheckedEntity], counted: Sequence[Enti
     record = job.lake.land(change, staged, record, dry_run=request.is_dry_run, progress=job.progress)
     entities = tuple(_with_merged(e, checked) for e in record.entities)
     return ImportReport(
-        None if request.is_dry_run else record.import_id, request.source, entities, files, tuple(found[:SHOWN_LINES]), request.errors if rejected_file else None
+        None if request.is_dry_run else record.import_id,
+        request.source,
+        entities,
+        files,
+        tuple(found[:SHOWN_LINES]),
+        request.errors if rejected_file else None,
     )
 
 

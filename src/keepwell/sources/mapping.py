@@ -22,7 +22,20 @@ LINE_COLUMN = "_line"
 TOP_FIELDS = (
     "version", "files", "timezone", "dates", "decimal", "encoding", "delimiter", "sheet", "constants", "ids", "entities",
 )  # fmt: skip
-ENTITY_FIELDS = ("files", "columns", "expressions", "values", "constants", "where", "select", "replace_by", "attributes", "ids", "dates", "decimal")
+ENTITY_FIELDS = (
+    "files",
+    "columns",
+    "expressions",
+    "values",
+    "constants",
+    "where",
+    "select",
+    "replace_by",
+    "attributes",
+    "ids",
+    "dates",
+    "decimal",
+)
 DECIMAL_SIGNS = (".", ",")
 
 
@@ -32,15 +45,15 @@ class EntityMapping:
 
     entity: Entity
     files: tuple[str, ...] = ()
-    columns: dict[str, str] = field(default_factory=dict)       # the model's column -> the file's
-    expressions: dict[str, str] = field(default_factory=dict)   # the model's column -> SQL over the file's columns
+    columns: dict[str, str] = field(default_factory=dict)  # the model's column -> the file's
+    expressions: dict[str, str] = field(default_factory=dict)  # the model's column -> SQL over the file's columns
     values: dict[str, dict[str, str | None]] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)    # attribute -> the file's column
+    attributes: dict[str, str] = field(default_factory=dict)  # attribute -> the file's column
     where: str | None = None
     select: str | None = None
     replace_by: str | None = None
-    ids: dict[str, str] = field(default_factory=dict)           # id column -> the source whose ids it holds
+    ids: dict[str, str] = field(default_factory=dict)  # id column -> the source whose ids it holds
     dates: str | None = None
     decimal: str | None = None
 
@@ -99,7 +112,10 @@ def _entity(file: YamlFile, name: str, spec: Any, top: dict[str, Any]) -> Entity
         entity=entity,
         files=tuple(_texts(file, (*at, "files"), spec.get("files"))),
         columns=_named(file, (*at, "columns"), spec.get("columns"), entity),
-        expressions={c: _expression(file, (*at, "expressions", c), s) for c, s in _named(file, (*at, "expressions"), spec.get("expressions"), entity).items()},
+        expressions={
+            c: _expression(file, (*at, "expressions", c), s)
+            for c, s in _named(file, (*at, "expressions"), spec.get("expressions"), entity).items()
+        },
         values=_value_maps(file, (*at, "values"), spec.get("values"), entity),
         constants=_constants(file, at, spec, top, entity),
         attributes=_attributes(file, (*at, "attributes"), spec.get("attributes"), entity),
@@ -179,7 +195,11 @@ def _constants(file: YamlFile, at: Address, spec: dict[str, Any], top: dict[str,
         raise file.error(("constants",), "is no list of names and values")
     for name in shared:
         if not any(e.has_column(name) for e in entities().values()):
-            raise file.error(("constants", name), "is no column of any entity", did_you_mean(name, {c.name for e in entities().values() for c in e.columns}))
+            raise file.error(
+                ("constants", name),
+                "is no column of any entity",
+                did_you_mean(name, {c.name for e in entities().values() for c in e.columns}),
+            )
     common = {c: _text(file, ("constants", c), v) for c, v in shared.items() if entity.has_column(c) and not entity.column(c).is_computed}
     return common | _named(file, (*at, "constants"), spec.get("constants"), entity)
 

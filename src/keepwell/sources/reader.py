@@ -1,4 +1,4 @@
-"""What every reader of a file format does: any file in, one raw Parquet file of its records out.
+"""What every reader of a file format does: any file in, its records out as a table expression.
 
 A registry line a format; ``entry points`` of the group ``keepwell.readers`` add more.
 """

@@ -102,5 +102,3 @@ def _part(number: int, file: RawFile, rejected: Sequence[Rejected], scratch: Pat
         first: [b.text for b in file.bad],
     }), bad_path)  # fmt: skip
     return f"{good} union all by name select * from read_parquet({literal(str(bad_path))})"
-
-

@@ -38,4 +38,3 @@ def _beginning(path: Path, folder: Path) -> Path:
         target.write(source.read(LOOK_AT_BYTES))
         target.write(source.readline())
     return head
-

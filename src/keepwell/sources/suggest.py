@@ -128,7 +128,11 @@ def _implied(pairs: Sequence[_Pair], entity: Entity) -> dict[str, str]:
 
 def _currency(pairs: Sequence[_Pair], entity: Entity, currency: str | None) -> dict[str, str]:
     # A table of rates has the currency in its key: there it is what tells the rows apart.
-    if not entity.has_column("currency") or "currency" in {*entity.key, *(pair.column.name for pair in pairs)}:
+    if (
+        not entity.has_column("currency")
+        or entity.column("currency").is_computed
+        or "currency" in {*entity.key, *(pair.column.name for pair in pairs)}
+    ):
         return {}
     signs = {currency_or_none(sign) for pair in pairs for sign in pair.evidence.signs} - {None}
     code = signs.pop() if len(signs) == 1 else currency if entity.column("currency").is_required else None

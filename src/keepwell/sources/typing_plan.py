@@ -36,8 +36,8 @@ class Terms:
     """What holds for all rows of one import."""
 
     source: str
-    zone: str               # of instants without one in the files
-    reporting_zone: str     # in which an instant's day is computed
+    zone: str  # of instants without one in the files
+    reporting_zone: str  # in which an instant's day is computed
     at: datetime
 
 
@@ -49,8 +49,8 @@ class TypedPlan:
     provided: tuple[str, ...]
     typed: Steps
     reasons: Steps
-    warnings: tuple[tuple[str, str], ...]    # condition over the typed columns, what to say of rows for which it is true
-    landing: str                             # SQL of the columns that landing lends to rules and computed columns
+    warnings: tuple[tuple[str, str], ...]  # condition over the typed columns, what to say of rows for which it is true
+    landing: str  # SQL of the columns that landing lends to rules and computed columns
     understood: dict[str, str]
 
 
@@ -104,7 +104,7 @@ class _Planning:
     engine: DuckDBEngine
     mapping: EntityMapping
     mapped: str
-    held: dict[str, str]        # column -> its SQL type in the mapped rows
+    held: dict[str, str]  # column -> its SQL type in the mapped rows
     given: list[Column]
     terms: Terms
     styles: dict[str, Style] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from keepwell.core.clock import Clock, SystemClock, today
-from keepwell.core.errors import WrongUseError, did_you_mean
+from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Span
 from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
@@ -123,6 +123,7 @@ class Workspace:
             stored = _stored_or_none(lake, past, wanted, question, self)
             if stored is not None:
                 return stored
+            _check_same_definitions(past, wanted)
         ground = ground_of(self.place, past.as_of if past else as_of or self.today)
         with lake.engine(lake.folder / ".spill") as engine:
             found = evaluate(engine, snapshot, wanted, question, ground)
@@ -195,6 +196,16 @@ def _stored_or_none(lake: Lake, run: Run, wanted: Sequence[Kpi], question: Quest
     label = workspace.place.calendar.label
     found = [_reading(row, label(Grain(row["grain"]), row["period_start"])) for row in rows]
     return Readings(tuple(sorted(found, key=lambda r: (order[r.kpi], r.period_start, r.member or ""))))
+
+
+def _check_same_definitions(run: Run, wanted: Sequence[Kpi]) -> None:
+    """A slice that the run did not write can be computed from its versions only while the definitions are still its own."""
+    for k in wanted:
+        if run.definitions.get(k.name) != k.definition_hash:
+            raise KeepwellError(
+                f"{k.name} is defined otherwise than when {run.run_id} was computed, and the run holds no such slice.",
+                "Ask for a month, quarter or year without a filter, which the run wrote down, or leave --run out.",
+            )
 
 
 def _covers(rows: Sequence[dict[str, Any]], span: Span) -> bool:

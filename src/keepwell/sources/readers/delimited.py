@@ -133,7 +133,9 @@ def _bad_records(text: Path, reading: Reading, name: str) -> tuple[BadRecord, ..
                 'A field in quotes ends with a quote; a quote inside it is doubled ("").',
             )
         if kind == "LINE SIZE OVER MAXIMUM":
-            raise UnreadableFileError(f"{name}, line {line:,}: the record is longer than {LONGEST_RECORD >> 20} MB.", "Is a quote missing there?")
+            raise UnreadableFileError(
+                f"{name}, line {line:,}: the record is longer than {LONGEST_RECORD >> 20} MB.", "Is a quote missing there?"
+            )
         bad.setdefault(line, BadRecord(line, _reason(kind, message), record.strip("\r\n")))
     return tuple(bad[line] for line in sorted(bad))
 

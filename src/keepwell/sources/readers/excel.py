@@ -30,7 +30,9 @@ def read(source: Path, reading: Reading) -> RawFile:
     raw = reading.folder / "raw.parquet"
     places = _write(raw, columns, sheet, reading)
     if not places:
-        raise UnreadableFileError(f"{source.name}, sheet {sheet.name!r} has a header and no rows.", "Name another sheet in a mapping (`sheet: NAME`).")
+        raise UnreadableFileError(
+            f"{source.name}, sheet {sheet.name!r} has a header and no rows.", "Name another sheet in a mapping (`sheet: NAME`)."
+        )
     digest = hashlib.sha256()
     for chunk in encodings.chunks(source):
         digest.update(chunk)
@@ -41,7 +43,15 @@ def read(source: Path, reading: Reading) -> RawFile:
     reading.progress.finish(f"{len(places):,} records")
     understood = {"format": "Excel", "sheet": sheet.name}
     return RawFile(
-        source, staged_parquet(raw), tuple((c, "VARCHAR") for c in columns), len(places), source.stat().st_size, digest.hexdigest(), understood, (), lines_of
+        source,
+        staged_parquet(raw),
+        tuple((c, "VARCHAR") for c in columns),
+        len(places),
+        source.stat().st_size,
+        digest.hexdigest(),
+        understood,
+        (),
+        lines_of,
     )
 
 
@@ -52,7 +62,9 @@ def _sheet(source: Path, name: str | None) -> CalamineSheet:
             raise UnreadableFileError(f"{source.name} has no sheet {name!r}.", did_you_mean(name, book.sheet_names))
         return book.get_sheet_by_name(name) if name else book.get_sheet_by_index(0)
     except (CalamineError, OSError) as error:
-        raise UnreadableFileError(f"{source.name} is no Excel file that can be read: {error}", "Save it again as .xlsx or as CSV.") from error
+        raise UnreadableFileError(
+            f"{source.name} is no Excel file that can be read: {error}", "Save it again as .xlsx or as CSV."
+        ) from error
 
 
 def _write(raw: Path, columns: Sequence[str], sheet: CalamineSheet, reading: Reading) -> list[int]:

@@ -29,8 +29,12 @@ def read(source: Path, reading: Reading) -> RawFile:
         f"null_padding = true, store_rejects = true, rejects_limit = 0, max_line_size = {LONGEST_LINE}, buffer_size = {2 * LONGEST_LINE}"
     )
     engine.write_parquet(f"select line from read_csv({literal(str(text))}, {options})", lines)
-    for (line,) in engine.rows(f"select min(line) from reject_errors natural join reject_scans where file_path = {literal(str(text))} having count(*) > 0"):
-        raise UnreadableFileError(f"{source.name}, line {line:,}: the line is longer than {LONGEST_LINE >> 20} MB.", "Each line is one object.")
+    for (line,) in engine.rows(
+        f"select min(line) from reject_errors natural join reject_scans where file_path = {literal(str(text))} having count(*) > 0"
+    ):
+        raise UnreadableFileError(
+            f"{source.name}, line {line:,}: the line is longer than {LONGEST_LINE >> 20} MB.", "Each line is one object."
+        )
     numbered = f"read_parquet({literal(str(lines))}, file_row_number = true)"
     good = "case when json_valid(line) then json_type(line) = 'OBJECT' else false end"
     bad = tuple(

@@ -12,7 +12,7 @@ from keepwell.sources.readers import encoding as encodings
 
 
 def read(source: Path, reading: Reading) -> RawFile:
-    """Check that the file can be read and link it into the scratch folder; types stay as they are."""
+    """Check that the file can be read and copy its records into the scratch folder; types stay as they are."""
     reading.progress.start(f"read {source.name}")
     try:
         rows = pq.read_metadata(source).num_rows

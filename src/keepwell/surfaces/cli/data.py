@@ -16,7 +16,7 @@ from keepwell.sources import imports as importing
 from keepwell.sources.imports import MOST_REJECTED, ImportReport, ImportRequest
 from keepwell.sources.sampling import sample
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note, say, watcher
-from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.cli.opening import command_of, opened
 from keepwell.surfaces.words import words_of
 
 LINES_SHOWN = 5
@@ -53,7 +53,7 @@ def import_files(
     say_word = words_of(workspace.place.settings.locale)
     found = report_json(report)
     answer(found["entities"], lambda: _counts_table(report.entities, say_word), format_, output, as_json=found)
-    _tell(report, is_quiet=format_ is not Format.TABLE)
+    _tell(report, command_of(context), is_quiet=format_ is not Format.TABLE)
 
 
 def report_json(report: ImportReport) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _counts_table(entities: tuple[EntityCounts, ...], word: Any) -> Table:
     return shown
 
 
-def _tell(report: ImportReport, *, is_quiet: bool) -> None:
+def _tell(report: ImportReport, command: str, *, is_quiet: bool) -> None:
     """Say what was understood, warned of and rejected, and how to take the import back."""
     for file in report.files if not is_quiet else ():
         understood = ", ".join(f"{k} {v}" for k, v in file.understood.items())
@@ -107,7 +107,7 @@ def _tell(report: ImportReport, *, is_quiet: bool) -> None:
     if report.import_id is None:
         note("Dry run: nothing was written.")
     elif not is_quiet:
-        note(f"Import {report.import_id}. To take it back: keepwell undo {report.import_id}")
+        note(f"Import {report.import_id}. To take it back: {command} undo {report.import_id}")
 
 
 def map_file(
@@ -125,13 +125,15 @@ def map_file(
     if as_ is None:
         ranked = suggest_entity(columns, currency=settings.currency)[:CANDIDATES]
         likely = ", ".join(r.entity for r in ranked)
-        raise WrongUseError(f"Say what {file.name} holds; it looks like {likely}.", f"keepwell map {file} --as {ranked[0].entity}")
+        raise WrongUseError(
+            f"Say what {file.name} holds; it looks like {likely}.", f"{command_of(context)} map {file} --as {ranked[0].entity}"
+        )
     text = to_yaml(suggest(columns, entity(as_), currency=settings.currency, timezone=settings.timezone))
     if output is None:
         typer.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
-        note(f"Mapping written to {output}. Check it, then: keepwell import {file} --mapping {output} --dry-run")
+        note(f"Mapping written to {output}. Check it, then: {command_of(context)} import {file} --mapping {output} --dry-run")
 
 
 def list_imports(context: typer.Context, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
@@ -189,4 +191,4 @@ def undo(
         for warning in e.warnings:
             note(f"Warning: {e.entity}: {warning}")
     if format_ is Format.TABLE:
-        note(f"{import_id} is undone by {record.import_id}. To bring it back: keepwell undo {record.import_id}")
+        note(f"{import_id} is undone by {record.import_id}. To bring it back: {command_of(context)} undo {record.import_id}")
