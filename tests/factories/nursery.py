@@ -4,6 +4,7 @@ A child is a real process: it can be killed at any moment, and what it does is s
 Commands come as lines of JSON on standard input; answers go to standard output.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -59,10 +60,9 @@ class Child:
         self._nursery, self.pid = nursery, pid
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        try:
+        # it may have finished already
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
-        except ProcessLookupError:
-            pass  # it had finished already
 
     def wait(self) -> int:
         """Its exit status, or minus the signal that ended it."""
@@ -127,7 +127,8 @@ def _serve() -> None:
             answer = os.waitstatus_to_exitcode(status)
         else:
             answer = _bear(question)
-        print(json.dumps(answer), flush=True)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class TickingClock:
 class Shop:
     """A workspace in a folder; every import of it lands a second after the one before."""
 
-    def __init__(self, folder: Path, *, lake_name: str = "lake", threads: int = 0, **settings: str) -> None:
+    def __init__(self, folder: Path, *, lake_name: str = "lake", threads: int = 0, **settings: Any) -> None:
         self.workspace = create_workspace(folder / "workspace", Settings(lake=lake_name, **{"currency": "GBP", **settings}))
         self.lake = Lake(self.workspace.lake_folder, threads=threads)
         self.clock = TickingClock()

@@ -78,7 +78,7 @@ def test_landing_the_same_again_changes_nothing(shop: Shop) -> None:
     before = shop.rows("orders")
     assert counted(shop.bring("orders", ORDERS), "orders") == {"read": 3, "unchanged": 3}
     assert shop.rows("orders") == before
-    assert [c.import_id for c in shop.lake.changes()][0] == first.import_id
+    assert next(c.import_id for c in shop.lake.changes()) == first.import_id
 
 
 def test_only_what_differs_is_written(shop: Shop) -> None:

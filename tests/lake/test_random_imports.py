@@ -43,9 +43,9 @@ class Model:
 
     def bring(self, name: str, file: dict[str, dict[str, str | None]]) -> None:
         step = self.steps[name] = Step()
-        for key, given in file.items():
+        for key, told_of in file.items():
             for table, columns in (("own", OWN), ("apart", APART)):
-                told = {c: v for c, v in given.items() if c in columns}
+                told = {c: v for c, v in told_of.items() if c in columns}
                 held = self.rows.get((table, key))
                 says_nothing = table == "apart" and not any(told.values())
                 if held is None and says_nothing:

@@ -1,5 +1,6 @@
 """Two processes that import into one lake at the same time both finish; nothing is lost and nothing doubled."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_both_finish_and_the_lake_holds_what_either_brought(tmp_path: Path, nurs
     assert sum(e.inserted for c in changes for e in c.entities if e.entity == "orders") == len(expected)
     # whoever landed later saw what the other had made: each version follows from the one before
     order = sorted(changes, key=lambda c: c.versions_after["orders"])
-    assert all(later.versions_before == earlier.versions_after for earlier, later in zip(order, order[1:], strict=False))
+    assert all(later.versions_before == earlier.versions_after for earlier, later in itertools.pairwise(order))
     assert list((shop.lake.folder / "staging").iterdir()) == []
 
 
