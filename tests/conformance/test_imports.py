@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from factories.nursery import Nursery
 from factories.shop import Shop, as_csv, counted
 
@@ -32,7 +33,8 @@ def nursery() -> Iterator[Nursery]:
 
 def sales(count: int) -> list[dict[str, object]]:
     return [
-        {"Order": n, "Customer": f"c{n}", "Mail": f"c{n}@example.org", "Day": f"2026-0{n % 5 + 1}-{n % 28 + 1:02}", "Amount": n} for n in range(count)
+        {"Order": n, "Customer": f"c{n}", "Mail": f"c{n}@example.org", "Day": f"2026-0{n % 5 + 1}-{n % 28 + 1:02}", "Amount": n}
+        for n in range(count)
     ]
 
 
@@ -48,7 +50,9 @@ def test_15_every_row_is_processed_whatever_their_number(shop: Shop, count: int)
         shop.lake.snapshot().register(engine, "profiles")
         numbers = "cast(substr(customer_id, 2) as bigint)"
         # each number from 0 once: as many as there are, all different, from the first to the last
-        assert engine.rows(f"select count(*), count(distinct {numbers}), min({numbers}), max({numbers}) from customers") == [(count, count, 0, count - 1)]
+        assert engine.rows(f"select count(*), count(distinct {numbers}), min({numbers}), max({numbers}) from customers") == [
+            (count, count, 0, count - 1)
+        ]
         assert engine.value("select count(*) from profiles where name = 'name ' || substr(id, 2)") == count
 
 
@@ -71,7 +75,13 @@ def test_22_a_row_is_known_by_its_id_trimmed_and_composed_and_never_by_another_c
     shop.bring("customers", "customer_id,country\nA1,GB\ncaf\u00e9,FR\n客户 1,CN\n")
     report = shop.bring("customers", "customer_id,country\n A1 ,IE\ncafe\u0301,BE\n\u3000客户 1\u3000,HK\na1,US\nCAF\u00c9,CH\n")
     assert counted(report, "customers") == {"read": 5, "inserted": 2, "updated": 3}
-    assert shop.rows("customers", "customer_id", "country") == [("A1", "IE"), ("CAF\u00c9", "CH"), ("a1", "US"), ("caf\u00e9", "BE"), ("客户 1", "HK")]
+    assert shop.rows("customers", "customer_id", "country") == [
+        ("A1", "IE"),
+        ("CAF\u00c9", "CH"),
+        ("a1", "US"),
+        ("caf\u00e9", "BE"),
+        ("客户 1", "HK"),
+    ]
 
 
 def test_22_two_spellings_of_one_id_in_a_file_are_one_row(shop: Shop) -> None:

@@ -73,7 +73,10 @@ def test_a_snapshot_gives_the_promised_columns_whatever_its_files_hold(engine: D
     duckdb.sql(f"copy (select 2 as id, 2.5::decimal(18, 4) as amount) to '{newer}'")
     engine.register(TableSnapshot("t", (str(older), str(newer)), (("id", "BIGINT"), ("amount", "DECIMAL(18, 4)"), ("note", "VARCHAR"))))
     assert engine.columns("from t") == [("id", "BIGINT"), ("amount", "DECIMAL(18,4)"), ("note", "VARCHAR")]
-    assert [(i, None if a is None else str(a), n) for i, a, n in engine.rows("from t order by id")] == [(1, None, None), (2, "2.5000", None)]
+    assert [(i, None if a is None else str(a), n) for i, a, n in engine.rows("from t order by id")] == [
+        (1, None, None),
+        (2, "2.5000", None),
+    ]
 
 
 def test_a_snapshot_without_files_is_an_empty_table_of_the_right_types(engine: DuckDBEngine) -> None:

@@ -211,6 +211,8 @@ def test_what_a_comment_holds_is_never_run(connection: duckdb.DuckDBPyConnection
         ("select n, sum(n) over (order by n) m from rows", [(1, 1, 11), (2, 3, 12), (3, 6, 13)]),
     ],
 )
-def test_each_row_can_say_from_which_line_it_comes(connection: duckdb.DuckDBPyConnection, sql: str, lines: list[tuple[object, ...]]) -> None:
+def test_each_row_can_say_from_which_line_it_comes(
+    connection: duckdb.DuckDBPyConnection, sql: str, lines: list[tuple[object, ...]]
+) -> None:
     checked = check_select(sql, ["rows"], line_column="_line")
     assert sorted(connection.sql(checked).fetchall()) == lines

@@ -24,14 +24,18 @@ def shop(tmp_path: Path) -> Shop:
 
 def test_of_rows_that_are_the_same_throughout_one_is_kept_and_told(shop: Shop) -> None:
     row = "1,a,2026-01-01,completed,1.00,GBP\n"
-    report = shop.bring("orders", ORDERS + row + "2,,2026-01-01,completed,1,GBP\n" + row.replace("1.00", "1.0") + row + "2,,2026-01-01,completed,1,GBP\n")
+    report = shop.bring(
+        "orders", ORDERS + row + "2,,2026-01-01,completed,1,GBP\n" + row.replace("1.00", "1.0") + row + "2,,2026-01-01,completed,1,GBP\n"
+    )
     assert counted(report, "orders") == {"read": 5, "inserted": 2, "unchanged": 3}
     assert report.rejected == ()
     assert "3 rows repeat another row in every column; one of each is kept" in warnings_of(report, "orders")
     assert [o for (o,) in shop.rows("orders", "order_id")] == ["1", "2"]
 
 
-@pytest.mark.parametrize("second", ["1,a,2026-01-01,completed,2,GBP\n", "1,,2026-01-01,completed,1,GBP\n"], ids=["another amount", "no customer"])
+@pytest.mark.parametrize(
+    "second", ["1,a,2026-01-01,completed,2,GBP\n", "1,,2026-01-01,completed,1,GBP\n"], ids=["another amount", "no customer"]
+)
 def test_rows_that_share_a_key_and_differ_are_all_rejected_with_their_lines(shop: Shop, second: str) -> None:
     first, other = "1,a,2026-01-01,completed,1,GBP\n", "{},a,2026-01-01,completed,1,GBP\n"
     report = shop.bring("orders", ORDERS + first + other.format(2) + second + other.format(3) + other.format(4))
@@ -66,9 +70,15 @@ def test_a_key_that_is_missing_is_told(shop: Shop) -> None:
 
 def test_a_row_whose_parent_nobody_knows_is_kept_and_told(shop: Shop) -> None:
     shop.bring("customers", "customer_id\na\n")
-    report = shop.bring("orders", ORDERS + "1,a,2026-01-01,completed,1,GBP\n2,nobody,2026-01-01,completed,1,GBP\n3,,2026-01-01,completed,1,GBP\n4,who,2026-01-01,completed,1,GBP\n")
+    report = shop.bring(
+        "orders",
+        ORDERS
+        + "1,a,2026-01-01,completed,1,GBP\n2,nobody,2026-01-01,completed,1,GBP\n3,,2026-01-01,completed,1,GBP\n4,who,2026-01-01,completed,1,GBP\n",
+    )
     assert counted(report, "orders") == {"read": 4, "inserted": 4}
-    assert warnings_of(report, "orders") == ("customer_id: 2 rows name one of customers that is not known, such as 'nobody', 'who'; they are kept",)
+    assert warnings_of(report, "orders") == (
+        "customer_id: 2 rows name one of customers that is not known, such as 'nobody', 'who'; they are kept",
+    )
 
 
 def test_a_parent_may_come_in_the_same_file(shop: Shop) -> None:
@@ -103,10 +113,19 @@ entities:
   order_lines: {files: lines.csv, columns: {order_id: o, line_no: n, product_id: p, quantity: q, unit_price: u, amount: a}}
   orders: {files: orders.csv, columns: {order_id: o, ordered_at: t, amount: a}, constants: {status: completed, currency: GBP}}
 """
-    orders = shop.file("orders.csv", "o,t,a\n1,2026-01-01,1\n2,2026-02-30,1\n3,2026-01-01,1\n3,2026-01-01,2\n4,2026-01-01,1\n5,2026-01-01,1\n6,2026-01-01,1\n")
+    orders = shop.file(
+        "orders.csv",
+        "o,t,a\n1,2026-01-01,1\n2,2026-02-30,1\n3,2026-01-01,1\n3,2026-01-01,2\n4,2026-01-01,1\n5,2026-01-01,1\n6,2026-01-01,1\n",
+    )
     lines = shop.file("lines.csv", "o,n,p,q,u,a\n1,1,p,1,1,1\n2,1,p,1,1,1\n3,1,p,1,1,1\n4,1,p,1,1,1\n")
     report = shop.bring_mapped(mapping, orders, lines)
-    assert {(r.file, r.line) for r in report.rejected} == {("orders.csv", 3), ("orders.csv", 4), ("orders.csv", 5), ("lines.csv", 3), ("lines.csv", 4)}
+    assert {(r.file, r.line) for r in report.rejected} == {
+        ("orders.csv", 3),
+        ("orders.csv", 4),
+        ("orders.csv", 5),
+        ("lines.csv", 3),
+        ("lines.csv", 4),
+    }
     assert [o for (o,) in shop.rows("order_lines", "order_id")] == ["1", "4"]
 
 
@@ -121,13 +140,19 @@ def test_a_row_that_breaks_a_rule_is_rejected_with_what_the_rule_says(shop: Shop
 
 def test_a_rule_that_only_warns_is_told_and_the_row_kept(shop: Shop) -> None:
     row = "{},c,2026-01-01,{},2026-06-30,1,GBP\n"
-    report = shop.bring("contracts", "contract_id,customer_id,signed_at,starts_on,ends_on,amount,currency\n" + row.format(1, "2026-02-01") + row.format(2, "2026-12-01"))
+    report = shop.bring(
+        "contracts",
+        "contract_id,customer_id,signed_at,starts_on,ends_on,amount,currency\n" + row.format(1, "2026-02-01") + row.format(2, "2026-12-01"),
+    )
     assert counted(report, "contracts") == {"read": 2, "inserted": 2}
     assert "1 rows: the contract ends before it starts; they are kept" in warnings_of(report, "contracts")
 
 
 def test_a_number_out_of_its_range_is_rejected(shop: Shop) -> None:
-    report = shop.bring("business_hours", "team,weekday,opens_at,closes_at,time_zone,country\na,0,9:00,17:00,UTC,GB\nb,7,9:00,17:00,UTC,GB\nc,8,9:00,17:00,UTC,GB\nd,1,17:00,9:00,UTC,GB\ne,2,9:00,17:00,UTC,GB\nf,3,9:00,17:00,UTC,GB\n")
+    report = shop.bring(
+        "business_hours",
+        "team,weekday,opens_at,closes_at,time_zone,country\na,0,9:00,17:00,UTC,GB\nb,7,9:00,17:00,UTC,GB\nc,8,9:00,17:00,UTC,GB\nd,1,17:00,9:00,UTC,GB\ne,2,9:00,17:00,UTC,GB\nf,3,9:00,17:00,UTC,GB\n",
+    )
     assert [(r.line, r.reason) for r in report.rejected] == [
         (2, 'weekday "0" is below 1'), (4, 'weekday "8" is above 7'), (5, "the team closes before it opens"),
     ]  # fmt: skip
@@ -199,13 +224,21 @@ entities:
 
 @pytest.mark.parametrize(
     "bad",
-    [lambda n: f"{n},,2026-01-01,completed,x,GBP\n", lambda n: f"{n},,2026-01-01,completed\n", lambda _: f"1,,2026-01-01,completed,{_},GBP\n"],
+    [
+        lambda n: f"{n},,2026-01-01,completed,x,GBP\n",
+        lambda n: f"{n},,2026-01-01,completed\n",
+        lambda _: f"1,,2026-01-01,completed,{_},GBP\n",
+    ],
     ids=["wrong values", "wrong width", "one key"],
 )
 def test_a_hundred_thousand_bad_rows_are_counted_told_and_land_nowhere(shop: Shop, bad: Callable[[int], str]) -> None:
     errors = shop.workspace.folder / "errors.csv"
     with pytest.raises(ImportRefusedError, match=r"100,000 of 100,\d\d\d rows were rejected"):
-        shop.bring("orders", ORDERS + "".join(f"g{n},,2026-01-01,completed,1,GBP\n" for n in range(5)) + "".join(bad(n) for n in range(100_000)), errors=errors)
+        shop.bring(
+            "orders",
+            ORDERS + "".join(f"g{n},,2026-01-01,completed,1,GBP\n" for n in range(5)) + "".join(bad(n) for n in range(100_000)),
+            errors=errors,
+        )
     assert len(errors.read_text().splitlines()) == 100_001
     assert shop.rows("orders") == []
 
@@ -218,7 +251,9 @@ def test_a_file_of_which_no_record_has_the_columns_is_refused_with_its_lines(sho
 
 def test_a_mapping_that_gives_no_row_is_an_error(shop: Shop) -> None:
     with pytest.raises(ImportRefusedError, match="customers: the mapping gives no row"):
-        shop.bring_mapped("version: 1\nentities: {customers: {columns: {customer_id: c}, where: \"c = 'x'\"}}\n", shop.file("f.csv", "c\na\n"))
+        shop.bring_mapped(
+            "version: 1\nentities: {customers: {columns: {customer_id: c}, where: \"c = 'x'\"}}\n", shop.file("f.csv", "c\na\n")
+        )
 
 
 def test_an_amount_of_nothing_is_an_amount(shop: Shop) -> None:

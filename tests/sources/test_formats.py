@@ -139,7 +139,7 @@ def test_duckdb_reads_what_is_called_iso(text: str) -> None:
     assert duckdb.connect().execute("select try_cast($1 as timestamptz) is not null", [text]).fetchone() == (True,)
 
 
-@given(st.lists(st.datetimes(datetime(1950, 1, 1), datetime(2049, 12, 31)), min_size=1, max_size=9), st.sampled_from(formats._patterns()))  # noqa: DTZ001 - local times of a file
+@given(st.lists(st.datetimes(datetime(1950, 1, 1), datetime(2049, 12, 31)), min_size=1, max_size=9), st.sampled_from(formats._patterns()))
 def test_written_dates_are_read_in_the_order_in_which_they_were_written(instants: list[datetime], pattern: str) -> None:
     found = detect_dates(instant.replace(tzinfo=UTC).strftime(pattern) for instant in instants)
     options = found.options if isinstance(found, Ambiguous) else (found,)

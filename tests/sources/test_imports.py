@@ -9,8 +9,8 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from factories.shop import Shop, counted, warnings_of
 
+from factories.shop import Shop, counted, warnings_of
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.sources.imports import ImportRefusedError
 
@@ -104,14 +104,16 @@ def test_the_file_of_rejected_rows_is_corrected_and_imported_again(shop: Shop) -
 
 def test_the_file_of_a_mapping_has_the_columns_of_the_source_and_each_row_once(shop: Shop) -> None:
     errors = shop.workspace.folder / "errors.csv"
-    text = "_id;Order;Customer;Day;Amount;Currency\n1;1;a;2026-01-01;1;GBP\n2;;;2026-01-01;x;GBP\n3;3;b;2026-01-01;2;EUR\n4;4;b;2026-01-01\n"
+    text = (
+        "_id;Order;Customer;Day;Amount;Currency\n1;1;a;2026-01-01;1;GBP\n2;;;2026-01-01;x;GBP\n3;3;b;2026-01-01;2;EUR\n4;4;b;2026-01-01\n"
+    )
     report = shop.bring_mapped(SALES, shop.file("s.csv", text), errors=errors)
     # line 3 has neither an order number nor an amount; line 5 lacks two columns
     rows = read_csv(errors)
     assert [(r["_line"], r["_entity"], r["_id"], r["Order"]) for r in rows] == [("3", "orders", "2", ""), ("5", "", "4;4;b;2026-01-01", "")]
     assert rows[0]["_reason"] == 'order_id is missing; amount "x" is no amount with at most 4 decimals, written like 1234.56'
     assert counted(report, "orders") == {"read": 3, "inserted": 2, "rejected": 1}
-    errors.write_text('_file,_line,_entity,_reason,_id,Order,Customer,Day,Amount,Currency\ns.csv,3,orders,why,2,2,c,2026-01-01,7,GBP\n')
+    errors.write_text("_file,_line,_entity,_reason,_id,Order,Customer,Day,Amount,Currency\ns.csv,3,orders,why,2,2,c,2026-01-01,7,GBP\n")
     again = shop.bring_mapped(SALES, errors)
     assert counted(again, "orders") == {"read": 1, "inserted": 1}
 
@@ -134,7 +136,14 @@ def test_rejected_rows_of_several_files_name_their_file(shop: Shop) -> None:
 def test_rejected_rows_of_excel_and_json_lines_name_their_line(shop: Shop) -> None:
     book = openpyxl.Workbook()
     assert book.active
-    for row in [["customer_id", "birth_date"], ["a", date(1990, 5, 1)], [None, None], ["b", "some day"], ["c", None]]:
+    rows: list[list[str | date | None]] = [
+        ["customer_id", "birth_date"],
+        ["a", date(1990, 5, 1)],
+        [None, None],
+        ["b", "some day"],
+        ["c", None],
+    ]
+    for row in rows:
         book.active.append(row)
     path = shop.file("people.xlsx", b"")
     book.save(path)
@@ -158,7 +167,13 @@ def test_a_line_in_quotes_over_several_lines_is_named_by_its_first(shop: Shop) -
 def test_a_request_that_makes_no_sense_is_wrong_use(shop: Shop, tmp_path: Path) -> None:
     file = shop.file("a.csv", "a\n1\n")
     mapping = shop.file("m.yaml", SALES)
-    for request in ({}, {"entity": "orders", "mapping": mapping}, {"entity": "ordrs"}, {"entity": "kpi_values"}, {"entity": "orders", "source": "My CRM"}):
+    for request in (
+        {},
+        {"entity": "orders", "mapping": mapping},
+        {"entity": "ordrs"},
+        {"entity": "kpi_values"},
+        {"entity": "orders", "source": "My CRM"},
+    ):
         with pytest.raises(WrongUseError):
             shop.bring_files([file], **request)
     for files in ([], [tmp_path / "nowhere.csv"], [tmp_path]):
@@ -263,7 +278,7 @@ entities:
 
 def test_a_file_that_no_entity_reads_is_an_error_and_not_lost(shop: Shop) -> None:
     mapping = "version: 1\nentities: {customers: {files: 'c*.csv', columns: {customer_id: id}}}\n"
-    with pytest.raises(WrongUseError, match="No entity of the mapping reads x.csv"):
+    with pytest.raises(WrongUseError, match=r"No entity of the mapping reads x\.csv"):
         shop.bring_mapped(mapping, shop.file("c.csv", "id\n1\n"), shop.file("x.csv", "id\n2\n"))
     with pytest.raises(WrongUseError, match=r"customers|reads x\.csv"):
         shop.bring_mapped(mapping, shop.file("x.csv", "id\n2\n"))
@@ -286,13 +301,21 @@ entities:
     text = "no,day,qty,price,who\n1,2026-01-02,2,1.25,a\n1,2026-01-01,1,0.50,\n2,2026-02-30,1,1,b\n2,2026-02-31,1,1,b\n3,2026-01-01,3,3,c\n"
     report = shop.bring_mapped(mapping, shop.file("lines.csv", text))
     # 2 x 1.25 + 1 x 0.50 = 3.00
-    assert shop.rows("orders", "order_id", "ordered_on", "amount", "customer_id") == [("1", date(2026, 1, 1), Decimal(3), "a"), ("3", date(2026, 1, 1), Decimal(9), "c")]
+    assert shop.rows("orders", "order_id", "ordered_on", "amount", "customer_id") == [
+        ("1", date(2026, 1, 1), Decimal(3), "a"),
+        ("3", date(2026, 1, 1), Decimal(9), "c"),
+    ]
     assert [(r.line, r.reason.split('"')[1]) for r in report.rejected] == [(4, "2026-02-30")]
 
 
 @pytest.mark.parametrize(
     "sql",
-    ["select * from read_csv('/etc/passwd')", "select 1; drop table rows", "select customer_id from rows, read_text('/etc/passwd')", "select random() customer_id from rows"],
+    [
+        "select * from read_csv('/etc/passwd')",
+        "select 1; drop table rows",
+        "select customer_id from rows, read_text('/etc/passwd')",
+        "select random() customer_id from rows",
+    ],
 )
 def test_a_mapping_that_reaches_for_more_is_refused_and_the_lake_is_as_it_was(shop: Shop, sql: str) -> None:
     shop.bring("customers", "customer_id\na\n")

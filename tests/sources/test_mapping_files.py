@@ -43,21 +43,54 @@ WRONG = {
     "version: 1\nentities:\n  orders: all": (3, "entities.orders: says nothing"),
     "version: 1\nentities:\n  orders: {}": (3, "entities.orders: gives no column"),
     "version: 1\nentities:\n  orders:\n    colums: {}": (4, "entities.orders.colums: is no field of a mapping"),
-    "version: 1\nentities:\n  orders:\n    columns:\n      order_id: No\n      amont: Net": (6, "entities.orders.columns.amont: orders has no column 'amont'"),
+    "version: 1\nentities:\n  orders:\n    columns:\n      order_id: No\n      amont: Net": (
+        6,
+        "entities.orders.columns.amont: orders has no column 'amont'",
+    ),
     "version: 1\nentities:\n  orders:\n    columns:\n      order_id:": (5, "entities.orders.columns.order_id: has no value"),
     "version: 1\nentities:\n  orders:\n    columns:\n      order_id: [a]": (5, "entities.orders.columns.order_id: is no single value"),
-    "version: 1\nentities:\n  orders:\n    columns:\n      ordered_on: Day": (5, "entities.orders.columns.ordered_on: ordered_on is computed when rows land"),
-    "version: 1\nentities:\n  orders:\n    expressions:\n      amount: sum(Net)": (5, "entities.orders.expressions.amount: This SQL may not be used"),
-    "version: 1\nentities:\n  orders:\n    columns: {order_id: No}\n    where: now() > Day": (5, "entities.orders.where: This SQL may not be used"),
+    "version: 1\nentities:\n  orders:\n    columns:\n      ordered_on: Day": (
+        5,
+        "entities.orders.columns.ordered_on: ordered_on is computed when rows land",
+    ),
+    "version: 1\nentities:\n  orders:\n    expressions:\n      amount: sum(Net)": (
+        5,
+        "entities.orders.expressions.amount: This SQL may not be used",
+    ),
+    "version: 1\nentities:\n  orders:\n    columns: {order_id: No}\n    where: now() > Day": (
+        5,
+        "entities.orders.where: This SQL may not be used",
+    ),
     "version: 1\nentities:\n  orders:\n    select: select * from rows limit 1": (4, "entities.orders.select: This SQL may not be used"),
-    "version: 1\nentities:\n  orders:\n    select: select 1 order_id from rows\n    columns: {amount: a}": (5, "entities.orders.columns: stands beside `select`"),
-    "version: 1\nentities:\n  orders:\n    columns: {amount: a}\n    expressions: {amount: b}": (5, "entities.orders.expressions.amount: is given by `columns` too"),
-    "version: 1\nentities:\n  orders:\n    columns: {amount: a}\n    values: {status: done}": (5, "entities.orders.values: is no map of columns to maps"),
-    "version: 1\nentities:\n  orders:\n    columns: {amount: a}\n    replace_by: customer": (5, "entities.orders.replace_by: orders has no column 'customer'"),
-    "version: 1\nentities:\n  orders:\n    columns: {amount: a}\n    dates: tomorrow": (5, "entities.orders.dates: 'tomorrow' is no date format"),
+    "version: 1\nentities:\n  orders:\n    select: select 1 order_id from rows\n    columns: {amount: a}": (
+        5,
+        "entities.orders.columns: stands beside `select`",
+    ),
+    "version: 1\nentities:\n  orders:\n    columns: {amount: a}\n    expressions: {amount: b}": (
+        5,
+        "entities.orders.expressions.amount: is given by `columns` too",
+    ),
+    "version: 1\nentities:\n  orders:\n    columns: {amount: a}\n    values: {status: done}": (
+        5,
+        "entities.orders.values: is no map of columns to maps",
+    ),
+    "version: 1\nentities:\n  orders:\n    columns: {amount: a}\n    replace_by: customer": (
+        5,
+        "entities.orders.replace_by: orders has no column 'customer'",
+    ),
+    "version: 1\nentities:\n  orders:\n    columns: {amount: a}\n    dates: tomorrow": (
+        5,
+        "entities.orders.dates: 'tomorrow' is no date format",
+    ),
     "version: 1\ndecimal: ';'\nentities: {orders: {columns: {amount: a}}}": (2, "decimal: is ';'"),
-    "version: 1\nconstants: {curency: GBP}\nentities: {orders: {columns: {amount: a}}}": (2, "constants.curency: is no column of any entity"),
-    "version: 1\nentities:\n  products: {columns: {name: a}, attributes: [x]}": (3, "entities.products.attributes: products has no attributes"),
+    "version: 1\nconstants: {curency: GBP}\nentities: {orders: {columns: {amount: a}}}": (
+        2,
+        "constants.curency: is no column of any entity",
+    ),
+    "version: 1\nentities:\n  products: {columns: {name: a}, attributes: [x]}": (
+        3,
+        "entities.products.attributes: products has no attributes",
+    ),
 }
 
 
@@ -101,7 +134,9 @@ def test_a_name_that_is_misspelt_answers_with_the_nearest(tmp_path: Path, text: 
     assert hint in str(caught.value.hint)
 
 
-@pytest.mark.parametrize(("content", "says"), [(b"version: 1\nentities: {orders: [}", "line 2"), (b"version: \xff", "not UTF-8"), (b"", "is no mapping")])
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"version: 1\nentities: {orders: [}", "line 2"), (b"version: \xff", "not UTF-8"), (b"", "is no mapping")]
+)
 def test_a_file_that_is_no_yaml_is_an_error(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "shop.yaml").write_bytes(content)
     with pytest.raises(KeepwellError, match=says):

@@ -98,7 +98,7 @@ def test_a_file_that_ends_within_a_character_is_an_error(read: ReadFile) -> None
     ids=["Parquet", "Excel", "a zero byte after megabytes of text"],
 )
 def test_a_binary_file_is_named_as_such(read: ReadFile, content: bytes) -> None:
-    with pytest.raises(UnreadableFileError, match="is no text file: byte [0-9,]+ is zero"):
+    with pytest.raises(UnreadableFileError, match=r"is no text file: byte [0-9,]+ is zero"):
         read(content)
 
 
@@ -134,7 +134,9 @@ def test_a_name_that_stands_twice_in_the_header_is_an_error(read: ReadFile, head
         read(f"{header}\n1,2,3\n")
 
 
-@pytest.mark.parametrize(("content", "says"), [(b"", "is empty"), (b"a,b\n", "a header and no rows"), (b"a,b", "a header and no rows"), (b"\n\n", "no header")])
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"", "is empty"), (b"a,b\n", "a header and no rows"), (b"a,b", "a header and no rows"), (b"\n\n", "no header")]
+)
 def test_a_file_without_rows_is_an_error(read: ReadFile, content: bytes, says: str) -> None:
     with pytest.raises(UnreadableFileError, match=says):
         read(content)

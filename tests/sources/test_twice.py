@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from factories.shop import Shop, as_csv, counted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from factories.shop import Shop, as_csv, counted
+
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=6)
-INSTANTS = st.integers(631_152_000, 1_777_000_000).map(lambda s: datetime.fromtimestamp(s, UTC).replace(tzinfo=None))    # 1990 to 2026
+INSTANTS = st.integers(631_152_000, 1_777_000_000).map(lambda s: datetime.fromtimestamp(s, UTC).replace(tzinfo=None))  # 1990 to 2026
 ORDERS = st.lists(
     st.fixed_dictionaries({
         "order_id": st.sampled_from(["1", "01", "a", "A", "caf\u00e9", "cafe\u0301", " 1 "]),
@@ -25,7 +26,7 @@ ORDERS = st.lists(
     }),
     min_size=1,
     max_size=8,
-    unique_by=lambda row: unicodedata.normalize("NFC", row["order_id"]).strip(),
+    unique_by=lambda row: unicodedata.normalize("NFC", str(row["order_id"])).strip(),
 )  # fmt: skip
 MAPPING = """
 version: 1

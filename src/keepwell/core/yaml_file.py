@@ -34,7 +34,8 @@ class YamlFile:
 class _PlainLoader(yaml.SafeLoader):
     """A safe loader to which a word is a word: Norway is NO and not false, 007 is no 7, 12:30 no 750, and a day is its text."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    # the library's stubs call it a variable of the instance
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
 
 
 for _kind, _pattern, _first in (
