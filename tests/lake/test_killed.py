@@ -95,8 +95,8 @@ def _business(version: int) -> list[dict[str, object]]:
     """Some thousand lines; of the second version some are changed, some gone and some new."""
     dice = random.Random(7)
     rows = []
-    for invoice in range(600 if version == 1 else 700):
-        day = f"2026-0{dice.randrange(1, 6)}-{dice.randrange(10, 28)} 12:00:00"
+    for invoice in range(500 if version == 1 else 560):
+        day = f"2026-0{dice.randrange(1, 3)}-{dice.randrange(10, 28)} 12:00:00"
         for line in range(1, dice.randrange(2, 8)):
             quantity, price = dice.randrange(1, 9), dice.randrange(100, 999)
             is_changed = version == 2 and invoice % 7 == 0
@@ -180,7 +180,7 @@ def test_a_process_killed_in_a_phase_loses_and_doubles_nothing(stage: Stage, nur
         assert state == "new", "once the journal stands, whoever comes next finishes the import"
 
 
-@pytest.mark.parametrize("phase", ["the file is being read", "data files are written", *AFTER_THE_JOURNAL])
+@pytest.mark.parametrize("phase", ["data files are written", "the journal stands", "some tables are committed", "the head has moved"])
 def test_a_process_interrupted_in_a_phase_loses_and_doubles_nothing(stage: Stage, nursery: Nursery, tmp_path: Path, phase: str) -> None:
     # as by Ctrl-C: the process still tidies up
     _stop(stage, nursery, tmp_path, phase, signal.SIGINT)

@@ -94,7 +94,7 @@ files = st.lists(st.sampled_from(COLUMNS), min_size=1, unique=True).flatmap(
 actions = st.lists(st.one_of(files, files, st.integers(0, 9)), min_size=2, max_size=8)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(actions)
 def test_the_lake_holds_what_the_model_says(done: list[dict[str, dict[str, str | None]] | int]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ entities:
     columns: {order_id: Order, customer_id: Customer, ordered_at: Day, amount: Amount}
     constants: {currency: GBP, status: completed}
 """
-WRITERS, FILES = 2, 4
+WRITERS, FILES = 2, 3
 
 
 @pytest.fixture(scope="module")

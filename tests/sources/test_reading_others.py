@@ -79,7 +79,8 @@ def test_a_file_that_is_no_workbook_is_an_error(read: ReadFile, name: str) -> No
 
 
 def test_excel_with_more_rows_than_a_batch_is_read_whole(read: ReadFile, tmp_path: Path) -> None:
-    path = workbook(tmp_path / "a.xlsx", {"S": [["n"], *[[n] for n in range(50_123)]]})
+    numbers: list[list[object]] = [[n] for n in range(50_123)]
+    path = workbook(tmp_path / "a.xlsx", {"S": [["n"], *numbers]})
     found = read(path)
     assert [int(r[0]) for r in found.rows] == list(range(50_123))
     assert found.file.lines_of([0, 50_122]) == [2, 50_124]

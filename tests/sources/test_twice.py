@@ -45,7 +45,7 @@ entities:
 """
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(ORDERS, st.randoms(use_true_random=False))
 def test_a_file_that_comes_again_changes_nothing(rows: list[dict[str, object]], dice: random.Random) -> None:
     with tempfile.TemporaryDirectory() as folder:

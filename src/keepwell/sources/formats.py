@@ -146,8 +146,9 @@ def detect_decimal(values: Iterable[str | None]) -> DecimalStyle | Ambiguous[Dec
 def common_decimal(values: Iterable[str | None]) -> DecimalStyle | Ambiguous[DecimalStyle] | None:
     """The style in which most of the values are numbers; see :func:`detect_decimal`."""
     texts = [text.translate(_SPACES) for text in _texts(values)]
-    read = ([text for text in texts if _number(style).fullmatch(text)] for style in _STYLES)
-    return detect_decimal(max(read, key=len))
+    read = [[text for text in texts if _number(style).fullmatch(text)] for style in _STYLES]
+    most = max(len(found) for found in read)
+    return detect_decimal(next(found for found in read if len(found) == most))
 
 
 def is_number(text: str) -> bool:
