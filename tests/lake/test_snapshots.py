@@ -63,7 +63,7 @@ def test_an_identity_that_is_told_twice_doubles_no_fact(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["客户 一", ' it\'s "mine" #1; 50% & a+b=c', "country=GB", "star* what? {braces} ~$HOME `x` 🛒", "month=2026-01, café"],
+    ["客户 一", ' it\'s "mine" #1; 50% & a+b=c', "country=GB", "star* {braces} ~$HOME `x` 🛒", "month=2026-01, café"],
 )
 def test_a_lake_lies_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     shop = Shop(tmp_path, lake_name=name)
@@ -76,7 +76,7 @@ def test_a_lake_lies_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     assert (shop.workspace.folder / name / "head.json").is_file()
 
 
-@pytest.mark.parametrize("name", ["a[1]", "a^b", "a|b", "per%41cent", "back\\slash", "new\nline"])
+@pytest.mark.parametrize("name", ["a[1]", "a^b", "a|b", "per%41cent", "back\\slash", "new\nline", "what?"])
 def test_a_name_that_can_not_be_opened_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(KeepwellError, match="can't lie in") as caught:
         Lake(tmp_path / name)

@@ -49,8 +49,8 @@ class DataFile:
 
 # a run that was published years ago can be read as it was known, so no version's log entry may expire
 KEEPING_VERSIONS = PostCommitHookProperties(cleanup_expired_logs=False)
-# what the Delta library takes for part of an address instead of a name (deltalake 1.6)
-UNUSABLE_NAME = re.compile(r"[\[\]^|\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}" + ("" if os.sep == "\\" else r"|\\"))
+# what the Delta library (deltalake 1.6) or, of ?, the engine (duckdb 2.0) takes for part of an address instead of a name
+UNUSABLE_NAME = re.compile(r"[\[\]^|?\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}" + ("" if os.sep == "\\" else r"|\\"))
 
 
 def check_folder_name(folder: Path) -> None:
@@ -59,7 +59,7 @@ def check_folder_name(folder: Path) -> None:
     if found:
         raise KeepwellError(
             f"The lake can't lie in {folder}: its tables can't be opened below a name with {found.group()!r}.",
-            "Choose a folder without [ ] ^ | \\, without control characters and without a % followed by two digits, or set `lake` in keepwell.toml to another folder.",
+            "Choose a folder without [ ] ^ | ? \\, without control characters and without a % followed by two digits, or set `lake` in keepwell.toml to another folder.",
         )
 
 
