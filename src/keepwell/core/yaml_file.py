@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from keepwell.core.errors import KeepwellError
+from keepwell.core.errors import KeepwellError, WrongUseError
 
 Address = tuple[str | int, ...]
 
@@ -53,7 +53,9 @@ def read(path: Path) -> YamlFile:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise YamlError(f"There is no file {path}.") from None
+        raise WrongUseError(
+            f"There is no file {path}.", "Check its name; `keepwell map FILE --as ENTITY -o MAPPING.yaml` makes a mapping."
+        ) from None
     except UnicodeDecodeError:
         raise YamlError(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
     try:

@@ -13,7 +13,7 @@ from keepwell.core.periods import Grain
 from keepwell.engine.aggregates import columns_of, of_one_customer
 from keepwell.engine.sql import Steps, literal, quoted
 from keepwell.lake.entity import entities
-from keepwell.metrics.fact import Fact
+from keepwell.metrics.fact import Fact, dimensions_of
 from keepwell.metrics.kpi import Kind, Kpi
 
 CELL = "DECIMAL(18, 4)"  # of one customer: its square fits DECIMAL(36, 8), and a sum of these DECIMAL(38, 8)
@@ -111,6 +111,8 @@ def missing_rates(fact: Fact, rates: Rates, time: str, cut: Slice) -> Steps:
 
 def _wanted_columns(fact: Fact, cut: Slice) -> list[str]:
     """Columns of customers that the slice needs and the fact's own rows lack."""
+    if cut.dimension and cut.dimension not in (*fact.dimensions, *dimensions_of(entities()["customers"]), fact.customer):
+        raise UnsliceableError(cut.dimension)
     named = ([cut.dimension] if cut.dimension else []) + (columns_of(cut.where) if cut.where else [])
     wanted = []
     for name in named:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from keepwell.metrics.compile import (
     period_start_sql,
     with_period_sql,
 )
-from keepwell.metrics.fact import Fact, facts
+from keepwell.metrics.fact import Fact, dimensions_of, facts
 from keepwell.metrics.intervals import CrossSums, Interval, Sums
 from keepwell.metrics.kpi import Kind, Kpi, Unit, WhenEmpty
 from keepwell.metrics.reading import PLACES, Reading, Readings, Status
@@ -200,7 +200,7 @@ class _Reader:
         try:
             steps = compile_kpis(self.kpis, self.fact, cut, rates, has_history=has_history)
         except UnsliceableError as error:
-            known = [*self.fact.columns, *(c.name for c in entities()["customers"].stored_columns)]
+            known = [*self.fact.dimensions, *dimensions_of(entities()["customers"])]
             raise WrongUseError(f"{self.kpis[0].name} can't be broken down by {str(error)!r}.", did_you_mean(str(error), known)) from error
         calendar = self.ground.calendar
         start = period_start_sql(self.grain, self.time, calendar.week_start, calendar.fiscal_start)
@@ -216,11 +216,13 @@ class _Reader:
         changes = []
         for prefix, starts in (("p", cut.before), ("y", cut.last_year)):
             other = starts.get(period.start)
-            then = None
+            then, is_known = None, True
             if other is not None:
                 end = next(e for s, e in cut.periods if s == other)
                 then = _of_period(i, kpi, cells.get((other, member)), other, end, extent)
-            changes.append(_change(kpi, i, prefix, now, then, row))
+                is_known = _begins_in_time(other, end, extent)
+            change = _change(kpi, i, prefix, now, then, row)
+            changes.append(change if is_known or change.value is None else replace(change, is_real=False))
         return Reading(
             kpi=kpi.name,
             grain=str(self.grain),
@@ -294,6 +296,12 @@ def _of_period(i: int, kpi: Kpi, row: Mapping[str, Any] | None, start: date, end
 
 
 _NO_SUMS = Sums(0, Decimal(0), Decimal(0), Decimal(0), Decimal(0), Decimal(0))
+
+
+def _begins_in_time(start: date, end: date, extent: _Extent) -> bool:
+    """Whether the data reach back over at least half of the period: a year of which they know a month is no measure of the next."""
+    missing = (extent.first - start).days if extent.first else 0
+    return missing <= ((end - start).days + 1) / 2
 
 
 def _change(kpi: Kpi, i: int, prefix: str, now: _Value, then: _Value | None, row: Mapping[str, Any] | None) -> _Change:

@@ -24,6 +24,7 @@ class Fact:
     columns: tuple[str, ...]
     money_columns: tuple[str, ...] = ()
     optional_columns: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()  # columns by which readings may be broken down
 
     @property
     def definition(self) -> str:
@@ -41,6 +42,12 @@ def facts() -> dict[str, Fact]:
     return found
 
 
+def dimensions_of(e: Entity) -> tuple[str, ...]:
+    """The columns of an entity that name kinds, places and people; amounts, moments and free attributes divide nothing."""
+    dividing = {ColumnType.ID, ColumnType.CODE, ColumnType.TEXT, ColumnType.FLAG}
+    return tuple(c.name for c in e.stored_columns if c.type in dividing and not c.is_key)
+
+
 def _of_entity(e: Entity) -> Fact:
     stored = e.stored_columns
     dates = tuple(c.name for c in stored if c.type is ColumnType.DATE)
@@ -55,5 +62,6 @@ def _of_entity(e: Entity) -> Fact:
         instants={c.name: c.date_of for c in stored if c.date_of},
         columns=tuple(c.name for c in stored),
         money_columns=tuple(c.name for c in stored if c.type is ColumnType.MONEY) if has_currency else (),
+        dimensions=dimensions_of(e),
         optional_columns=tuple(c.name for c in stored if not c.is_required and not c.is_key),
     )

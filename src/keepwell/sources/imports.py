@@ -11,7 +11,7 @@ from keepwell.core.ids import MAIN_SOURCE, check_source
 from keepwell.core.progress import Progress, Silent, step
 from keepwell.core.workspace import Workspace
 from keepwell.engine.duckdb import STAGE, DuckDBEngine
-from keepwell.engine.sql import Steps, names, quoted
+from keepwell.engine.sql import SqlError, Steps, names, quoted
 from keepwell.lake.entity import entity
 from keepwell.lake.lake import Lake
 from keepwell.lake.landing import Change
@@ -179,7 +179,14 @@ def _typed_entities(job: _Import, description: Mapping) -> list[CheckedEntity]:
         for part in description.entities:
             with step(job.progress, f"map and check {part.entity.name}"):
                 columns = _rows_view(job, locked, description, part)
-                found.append(_typed(job, locked, plan(locked, part, columns, terms)))
+                try:
+                    found.append(_typed(job, locked, plan(locked, part, columns, terms)))
+                except SqlError as error:
+                    where = description.name or "the mapping"
+                    raise ImportRefusedError(
+                        f"{where}, {part.entity.name}: this can't be done with {', '.join(f.source.name for f in job.files)}: {error.reason.splitlines()[0]}",
+                        f"The file's columns are: {', '.join(columns[:20])}. try_cast gives NULL for what does not fit, and the row is told.",
+                    ) from error
     return found
 
 

@@ -57,7 +57,8 @@ class TypedPlan:
 def mapped_sql(mapping: EntityMapping, file_columns: Sequence[str]) -> str:
     """The query over ``rows`` that gives the entity's columns as the file has them."""
     if mapping.select:
-        return mapping.select
+        mapped = ", ".join(f"{_with_values(quoted(c), values)} as {quoted(c)}" for c, values in mapping.values.items())
+        return f"select * replace ({mapped}) from ({mapping.select})" if mapped else mapping.select
     by_folded = {c.casefold(): c for c in file_columns}
     parts = [f"{LINE_COLUMN}"]
     for name, file_column in mapping.columns.items():

@@ -1,5 +1,6 @@
 """Commands about the workspace itself: init, doctor."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,7 +46,7 @@ def init(
     delta.check_folder_name(path)
     workspace = create_workspace(path, settings)
     say(Text(f"Workspace made in {workspace.folder}\n{settings.profile}, {settings.currency}, {settings.timezone}, {settings.locale}"))
-    say(Text(f"Next: keepwell -w {path} import FILE --as orders", style="dim"))
+    say(Text(f"Next: keepwell -w {shlex.quote(str(path))} import FILE --as orders", style="dim"))
 
 
 def doctor(context: typer.Context, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
