@@ -84,11 +84,11 @@ def test_stored_readings_are_those_computed_now(workspace: Workspace, reports: l
 
 
 def test_demo_command_prints_a_scorecard_in_chinese(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "keepwell.surfaces.cli.app", "demo", str(tmp_path / "demo"), "--customers", "120", "--locale", "zh"]
+    command = [sys.executable, "-m", "keepwell.surfaces.cli", "demo", str(tmp_path / "demo"), "--customers", "120", "--locale", "zh"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     for word in ("记分卡 2026-10", "营业收入", "活跃客户数", "¥"):
         assert word in done.stdout
-    command = [sys.executable, "-m", "keepwell.surfaces.cli.app", "-w", str(tmp_path / "demo"), "doctor", "--format", "json"]
+    command = [sys.executable, "-m", "keepwell.surfaces.cli", "-w", str(tmp_path / "demo"), "doctor", "--format", "json"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8").stdout)
     assert {f["state"] for f in found} == {"ok"}

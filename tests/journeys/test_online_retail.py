@@ -77,7 +77,7 @@ class Shop:
 
     def run(self, *arguments: str | Path) -> str:
         """What a command that must succeed prints."""
-        command = [sys.executable, "-m", "keepwell.surfaces.cli.app", "-w", self.folder, *arguments]
+        command = [sys.executable, "-m", "keepwell.surfaces.cli", "-w", self.folder, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout

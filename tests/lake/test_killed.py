@@ -156,6 +156,7 @@ def _second_import(stage: Stage, nursery: Nursery, workspace: Path) -> Child:
     return nursery.start("bring", str(workspace), [stage.file(2)], stage.mapping)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_fifty_processes_killed_at_random_moments_lose_and_double_nothing(
     stage: Stage, nursery: Nursery, tmp_path: Path, part: int

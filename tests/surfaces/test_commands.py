@@ -1,6 +1,7 @@
 """The command line, as a person meets it: what it prints, where, and with which exit status."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def keepwell(tmp_path: Path) -> Run:
 
     def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", "keepwell.surfaces.cli.app", *arguments],
+            [sys.executable, "-m", "keepwell.surfaces.cli", *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -278,3 +279,36 @@ def test_customers_are_listed_without_personal_data(shop: Run, tmp_path: Path) -
 
 def test_version_is_told(keepwell: Run) -> None:
     assert keepwell("--version").stdout == "keepwell 0.1.0\n"
+
+
+def test_ctrl_c_ends_a_command_with_a_sentence_and_leaves_the_lake_as_it_was(keepwell: Run, tmp_path: Path) -> None:
+    keepwell("init", ".", "--currency", "EUR", "--timezone", "Europe/Berlin")
+    rows = "".join(f"{i},c{i % 999},2026-01-01 10:00:00,completed,{i % 100},EUR,DE\n" for i in range(400_000))
+    (tmp_path / "many.csv").write_text(ORDERS.splitlines()[0] + "\n" + rows, encoding="utf-8")
+    command = [sys.executable, "-m", "keepwell.surfaces.cli", "import", "many.csv", "--as", "orders"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8") as running:
+        while not list(tmp_path.glob("lake/staging/imp_*/stage.duckdb")):
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "Stopped. Nothing is half-written" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "lake" / "head.json").exists()
+    assert not any((tmp_path / "lake" / "staging").glob("imp_*"))
+
+
+def test_damaged_head_and_missing_lake_are_told_not_taken_for_an_empty_lake(shop: Run, tmp_path: Path) -> None:
+    head = tmp_path / "lake" / "head.json"
+    intact = head.read_text(encoding="utf-8")
+    head.write_text("{", encoding="utf-8")
+    for command in (("kpi", "revenue"), ("doctor", "--format", "json")):
+        assert "head.json is damaged" in shop(*command, status=1).stdout + shop(*command, status=1).stderr
+    head.write_text(intact, encoding="utf-8")
+    (tmp_path / "lake").rename(tmp_path / "elsewhere")
+    assert "is not there" in shop("kpi", "revenue", status=1).stderr
+    assert not (tmp_path / "lake").exists()
+
+
+def test_filter_that_does_not_fit_the_columns_is_wrong_use(shop: Run) -> None:
+    assert "can't be used as a filter" in shop("kpi", "revenue", "--where", "amount > 'x'", status=2).stderr

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from keepwell.core.errors import KeepwellError
+
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace ``path`` by ``text``: a reader, or a start after a crash, sees the old text or the new, never a part."""
@@ -40,4 +42,7 @@ def read_json_or_none(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    return json.loads(text)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise KeepwellError(f"{path} is damaged: {error}", "Restore it from a backup; nothing was changed.") from error

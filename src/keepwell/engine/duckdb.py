@@ -182,6 +182,11 @@ class DuckDBEngine:
                 return take(query.render())
         except duckdb.Error as error:
             raise self._blame(query, error) from error
+        except RuntimeError as error:
+            # how the engine tells of Ctrl-C
+            if "interrupted" in str(error):
+                raise KeyboardInterrupt from error
+            raise
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from keepwell.core.errors import KeepwellError
 from keepwell.core.ids import new_id
 from keepwell.core.progress import Progress, Silent, step
 from keepwell.engine.duckdb import DuckDBEngine, Resources
@@ -21,6 +22,11 @@ class Lake:
 
     def __init__(self, folder: Path, *, memory_limit: str = "700MB", threads: int = 0) -> None:
         delta.check_folder_name(folder)
+        if not folder.is_dir():
+            raise KeepwellError(
+                f"The lake's folder {folder} is not there.",
+                "Is a disk not mounted, or `lake` in keepwell.toml wrong? A new workspace has one.",
+            )
         self.folder = folder
         self._memory_limit = memory_limit
         self._threads = threads

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
 from keepwell.core.periods import Calendar, Grain, Period, Span
 from keepwell.engine.protocol import Engine
-from keepwell.engine.sql import Steps, literal
+from keepwell.engine.sql import SqlError, Steps, literal
 from keepwell.engine.walls import check_expression
 from keepwell.lake.entity import entities
 from keepwell.metrics import intervals
@@ -78,7 +78,14 @@ def evaluate(engine: Engine, tables: Tables, kpis: Sequence[Kpi], question: Ques
     found: dict[str, list[Reading]] = {}
     for (fact_name, _), members in groups.items():
         reader = _Reader(engine, tables, facts()[fact_name], members, question, ground, where)
-        found.update(reader.read())
+        try:
+            found.update(reader.read())
+        except SqlError as error:
+            if where is None:
+                raise
+            raise WrongUseError(
+                f"{question.where!r} can't be used as a filter: {error.reason.splitlines()[0]}", "It is SQL over one row's columns."
+            ) from error
     return Readings(tuple(r for kpi in kpis for r in found[kpi.name]))
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from keepwell.core import yaml_file
 from keepwell.core.errors import did_you_mean, unknown
 from keepwell.core.yaml_file import Address, YamlFile
-from keepwell.engine.aggregates import check_additive
+from keepwell.engine.aggregates import check_additive, columns_of
 from keepwell.engine.walls import RefusedSqlError, check_expression
 from keepwell.metrics.fact import facts
 
@@ -256,6 +256,10 @@ def _check_sql(file: YamlFile, at: Address, entry: dict[str, Any], kind: Kind) -
             check(str(entry[name]))
         except RefusedSqlError as error:
             raise file.error((*at, name), error.message, error.hint) from error
+        columns = facts()[entry["fact"]].columns
+        for column in columns_of(str(entry[name])):
+            if column not in columns:
+                raise file.error((*at, name), f"{entry['fact']} has no column {column!r}", did_you_mean(column, columns))
 
 
 def _example(file: YamlFile, at: Address, value: Any) -> Example:

@@ -18,6 +18,7 @@ from keepwell.lake.table import table
 # keys are compared by their hash, this many at a time, so that a huge file needs little memory
 KEYS_AT_A_TIME = 8_000_000
 SHOWN = 3
+CHARACTERS_SHOWN = 80
 
 
 @dataclass
@@ -166,7 +167,8 @@ def _warn_of_orphans(engine: DuckDBEngine, checked: CheckedEntity, column: Colum
     if not count:
         return
     examples = ", ".join(
-        repr(r[0]) for r in engine.rows(f"select min(n.{name}) {orphans} union select max(n.{name}) {orphans} order by 1")[:SHOWN]
+        repr(str(r[0])[:CHARACTERS_SHOWN])
+        for r in engine.rows(f"select min(n.{name}) {orphans} union select max(n.{name}) {orphans} order by 1")[:SHOWN]
     )
     checked.warnings.append(
         f"{column.name}: {count:,} rows name {_article(column.references or '')} that is not known, such as {examples}; they are kept"

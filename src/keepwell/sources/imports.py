@@ -29,6 +29,7 @@ MOST_REJECTED = 0.5
 MAPPING_SECONDS = 3600.0
 SHOWN_LINES = 1000
 CAUSES_SHOWN = 5
+COLUMNS_SHOWN = 12
 REJECTED_FILE = "rejected.csv"
 
 
@@ -146,7 +147,8 @@ def _plain_mapping(job: _Import) -> Mapping:
             f"`keepwell map {job.files[0].source.name} --as {wanted.name}` suggests a mapping.",
         )
     if ignored:
-        job.understood["passed over"] = ", ".join(ignored)
+        shown = ", ".join(ignored[:COLUMNS_SHOWN])
+        job.understood["passed over"] = f"{shown} and {len(ignored) - COLUMNS_SHOWN} more" if len(ignored) > COLUMNS_SHOWN else shown
     return Mapping((found,))
 
 
@@ -160,13 +162,25 @@ def _rows_view(job: _Import, engine: DuckDBEngine, description: Mapping, part: E
     for number, file in enumerate(job.files):
         if file.source not in mine:
             continue
-        kept = [c for c, _ in file.columns if c not in OWN_COLUMNS]
+        kept = _columns_to_read(file)
         columns += kept
         selects.append(f"select {names(kept)}, {number * FILE_STEP} + _record as {LINE_COLUMN} from {file.raw}")
     # last of all, so that rows compare by what they hold before where they stand
     together = f"select * exclude ({LINE_COLUMN}), {LINE_COLUMN} from ({' union all by name '.join(selects)})"
     engine.define(ROWS, Steps().then(ROWS, together))
     return list(dict.fromkeys(columns))
+
+
+def _columns_to_read(file: RawFile) -> list[str]:
+    """The file's columns; of a file of rejected rows without those that Keepwell wrote into it."""
+    names_there = [c for c, _ in file.columns]
+    if set(OWN_COLUMNS) <= set(names_there):
+        return [c for c in names_there if c not in OWN_COLUMNS]
+    if LINE_COLUMN in names_there:
+        raise WrongUseError(
+            f"{file.source.name} has a column {LINE_COLUMN!r}, a name that Keepwell uses itself.", "Give the column another name."
+        )
+    return names_there
 
 
 def _typed_entities(job: _Import, description: Mapping) -> list[CheckedEntity]:

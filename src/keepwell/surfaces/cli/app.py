@@ -59,9 +59,6 @@ def main() -> None:
         # the reader of a pipe has gone (`keepwell kpis | head`): nothing is wrong, and nothing more can be said
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Nothing is half-written; run the command again when you like.\n")
-        sys.exit(130)
 
 
 if __name__ == "__main__":
