@@ -7,8 +7,6 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from scipy import special
-
 Z = 1.959963984540054  # the 97.5 % point of the normal distribution
 LEVEL = 0.975
 
@@ -74,6 +72,9 @@ def ratio_variance(sums: Sums) -> float:
 
 def of_ratio(sums: Sums) -> Interval | None:
     """The delta method over customers, with the t quantile of their number; None for fewer than two customers."""
+    # loading SciPy takes a quarter of a second, and most commands read no ratio
+    from scipy import special  # noqa: PLC0415
+
     variance = ratio_variance(sums)
     if math.isnan(variance):
         return None
