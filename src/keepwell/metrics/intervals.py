@@ -73,7 +73,7 @@ def ratio_variance(sums: Sums) -> float:
 def of_ratio(sums: Sums) -> Interval | None:
     """The delta method over customers, with the t quantile of their number; None for fewer than two customers."""
     # loading SciPy takes a quarter of a second, and most commands read no ratio
-    from scipy import special  # noqa: PLC0415
+    from scipy import special  # noqa: PLC0415 - see above
 
     variance = ratio_variance(sums)
     if math.isnan(variance):

@@ -118,7 +118,7 @@ def map_file(
 ) -> None:
     """Print a suggested mapping to edit."""
     # what it needs of SciPy takes longer to load than most commands take to run
-    from keepwell.sources.suggest import suggest, suggest_entity, to_yaml  # noqa: PLC0415
+    from keepwell.sources.suggest import suggest, suggest_entity, to_yaml  # noqa: PLC0415 - see above
 
     settings = opened(context).place.settings
     columns = sample(file)

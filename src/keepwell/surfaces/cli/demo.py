@@ -57,7 +57,7 @@ def demo(
 
 def _import(workspace: Workspace, scratch: Path, customers: int, seed: int, progress: Progress) -> list[EntityCounts]:
     # only this command needs it
-    from keepwell.demo.business import generate  # noqa: PLC0415
+    from keepwell.demo.business import generate  # noqa: PLC0415 - see above
 
     with step(progress, "make up a business"):
         business = generate(scratch, seed=seed, customers=customers)
