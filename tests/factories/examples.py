@@ -16,10 +16,10 @@ class ExampleTables:
     def rows(self, name: str) -> int:
         return len(self._rows.get(name, []))
 
-    def register(self, engine: Engine, name: str) -> None:
+    def register(self, engine: Engine, name: str, known_as: str | None = None) -> None:
         columns = table(name).all_columns
         if not self.rows(name):
-            engine.register(TableSnapshot(name, (), columns))
+            engine.register(TableSnapshot(known_as or name, (), columns))
             return
         known = {c for c, _ in columns}
         for row in self._rows[name]:
@@ -27,7 +27,7 @@ class ExampleTables:
         given = list(dict.fromkeys(c for row in self._rows[name] for c in row))
         values = ", ".join("(" + ", ".join(_text(row.get(c)) for c in given) + ")" for row in self._rows[name])
         cast = ", ".join(f"cast({quoted(c) if c in given else 'null'} as {kind}) as {quoted(c)}" for c, kind in columns)
-        engine.define(name, Steps().then(name, f"select {cast} from (values {values}) as v ({', '.join(quoted(c) for c in given)})"))
+        engine.define(known_as or name, Steps().then(name, f"select {cast} from (values {values}) as v ({', '.join(quoted(c) for c in given)})"))
 
 
 def _text(value: Any) -> str:

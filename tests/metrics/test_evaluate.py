@@ -11,9 +11,11 @@ from factories.examples import ExampleTables
 from keepwell.core.errors import WrongUseError
 from keepwell.core.periods import Calendar, Grain
 from keepwell.engine.duckdb import DuckDBEngine, Resources
-from keepwell.metrics.evaluate import Ground, MissingRateError, Question, evaluate
-from keepwell.metrics.kpi import built_in
+from keepwell.metrics.currencies import MissingRateError
+from keepwell.metrics.evaluate import Question, evaluate
+from keepwell.metrics.kpi_file import built_in
 from keepwell.metrics.reading import Readings, Status
+from keepwell.metrics.session import Ground
 
 TODAY = date(2026, 11, 21)
 

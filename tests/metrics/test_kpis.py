@@ -10,8 +10,10 @@ from factories.examples import ExampleTables
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.core.periods import Calendar
 from keepwell.engine.duckdb import DuckDBEngine, Resources
-from keepwell.metrics.evaluate import Ground, Question, evaluate
-from keepwell.metrics.kpi import Kpi, built_in, catalogue, kpi
+from keepwell.metrics.evaluate import Question, evaluate
+from keepwell.metrics.kpi import Kpi, kpi
+from keepwell.metrics.kpi_file import built_in, catalogue
+from keepwell.metrics.session import Ground
 
 CALENDAR = Calendar("Asia/Shanghai")
 TODAY = date(2026, 11, 21)

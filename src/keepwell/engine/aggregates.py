@@ -1,5 +1,7 @@
 """SQL aggregates of KPI definitions: checked to add up over groups of rows, and given a filter of their own."""
 
+from collections.abc import Callable, Mapping
+
 import sqlglot
 from sqlglot import exp
 
@@ -98,4 +100,181 @@ def _filtered(tree: exp.Expr, node: exp.Expr, condition: exp.Expr) -> exp.Expr:
 
 def columns_of(sql: str) -> list[str]:
     """The columns that an expression reads, each once."""
+    return list(dict.fromkeys(c.name for c in _parsed(sql).find_all(exp.Column)))
+
+
+def of_one_row(sql: str) -> str:
+    """What one row adds to the aggregate: the row's own value in the place of each sum and count."""
+    tree = _parsed(sql).copy()
+    for node in list(tree.find_all(exp.Filter)):
+        condition = node.expression.this.copy()
+        value = _row_value(node.this)
+        new = exp.Case().when(condition, value).else_("0")
+        tree = _replaced(tree, node, new)
+    for aggregate in list(tree.find_all(exp.Sum, exp.Count)):
+        tree = _replaced(tree, aggregate, _row_value(aggregate))
+    return str(tree.sql(dialect="duckdb"))
+
+
+def _row_value(node: exp.Expr) -> exp.Expr:
+    inner = node.this
+    if isinstance(node, exp.Sum):
+        return exp.func("coalesce", inner.copy(), exp.Literal.number(0))
+    if inner is None or isinstance(inner, exp.Star):
+        return exp.Literal.number(1)
+    counted = inner.expressions[0] if isinstance(inner, exp.Distinct) else inner
+    return exp.Case().when(counted.copy().is_(exp.null()).not_(), exp.Literal.number(1)).else_("0")
+
+
+def _replaced(tree: exp.Expr, old: exp.Expr, new: exp.Expr) -> exp.Expr:
+    if old is tree:
+        return new
+    old.replace(new)
+    return tree
+
+
+def is_whole(sql: str) -> bool:
+    """Whether the aggregate counts: it has no sum, so what it gives is a whole number."""
+    return _parsed(sql).find(exp.Sum) is None
+
+
+LINE_AGGREGATES = (exp.Sum, exp.Count, exp.Min, exp.Max, exp.LogicalOr, exp.LogicalAnd)
+
+
+def check_line(sql: str) -> None:
+    """Refuse an aggregate of one customer's rows that depends on their order: sum, count, min, max, bool_or and bool_and may stand."""
+    tree = _parsed(sql)
+    if isinstance(tree, exp.Query | exp.Command | exp.DDL) or tree.find(exp.AggFunc) is None:
+        raise RefusedSqlError(f"This is no aggregate: {sql}", "Write sum, count, min, max, bool_or or bool_and over a customer's rows.")
+    for node in tree.walk():
+        if isinstance(node, exp.AggFunc) and not isinstance(node, LINE_AGGREGATES):
+            raise RefusedSqlError(f"{node.sql(dialect='duckdb')} may not stand here.", "Use sum, count, min, max, bool_or or bool_and.")
+        if isinstance(node, exp.Subquery | exp.Query | exp.Window):
+            raise RefusedSqlError(f"A KPI's aggregate reads one row at a time: {sql}", "No subquery, no window.")
+    bare = tree.copy()
+    for node in list(bare.find_all(exp.Filter)):
+        bare = _replaced(bare, node, node.this)
+    for aggregate in list(bare.find_all(exp.AggFunc)):
+        bare = _replaced(bare, aggregate, exp.Literal.number(1))
+    check_expression(bare.sql(dialect="duckdb"))
+    for aggregate in tree.find_all(*LINE_AGGREGATES):
+        inner = aggregate.this
+        if inner is not None and not isinstance(inner, exp.Star):
+            check_expression((inner.expressions[0] if isinstance(inner, exp.Distinct) else inner).sql(dialect="duckdb"))
+    for condition in tree.find_all(exp.Filter):
+        check_expression(condition.expression.this.sql(dialect="duckdb"))
+
+
+def filtered(sql: str, where: str | None) -> str:
+    """The aggregate restricted to ``where``."""
+    tree = _parsed(sql)
+    if not where:
+        return sql
+    condition = _parsed(where)
+    for node in list(tree.find_all(exp.AggFunc)):
+        tree = _filtered(tree, node, condition.copy())
+    return str(tree.sql(dialect="duckdb"))
+
+
+def capped(sql: str, cap: str) -> str:
+    """The aggregate with each summed value limited to ±``cap``."""
+    tree = _parsed(sql).copy()
+    for node in tree.find_all(exp.Sum):
+        node.set("this", exp.func("greatest", exp.func("least", node.this.copy(), exp.Literal.number(cap)), exp.Literal.number(f"-{cap}")))
+    return str(tree.sql(dialect="duckdb"))
+
+
+def paths_of(sql: str) -> list[str]:
+    """The columns that an expression reads, each once, a column of another table with the way to it: ``product_id.category``."""
+    return list(dict.fromkeys(_path(c) for c in _parsed(sql).find_all(exp.Column)))
+
+
+def _path(column: exp.Column) -> str:
+    return ".".join(p.name for p in column.parts)
+
+
+def with_flat_paths(sql: str) -> str:
+    """The expression with each path written as the name of one column."""
+    tree = _parsed(sql).copy()
+    for column in list(tree.find_all(exp.Column)):
+        tree = _replaced(tree, column, exp.column(exp.to_identifier(_path(column), quoted=True)))
+    return str(tree.sql(dialect="duckdb"))
+
+
+def output_columns(sql: str) -> list[str]:
+    """The names of the columns that a SELECT gives; a star is not known."""
+    tree = _parsed(sql)
+    return [str(n) for n in tree.named_selects] if isinstance(tree, exp.Query) else []
+
+
+def mean_or_none(sql: str) -> tuple[str, str] | None:
+    """Sum and count of an ``avg(x)``, with its filter; None for any other aggregate."""
+    tree = _parsed(sql)
+    inner = tree.this if isinstance(tree, exp.Filter) else tree
+    if not isinstance(inner, exp.Avg):
+        return None
+    found = []
+    for kind in (exp.Sum, exp.Count):
+        new: exp.Expr = kind(this=inner.this.copy())
+        if isinstance(tree, exp.Filter):
+            new = exp.Filter(this=new, expression=tree.expression.copy())
+        found.append(new.sql(dialect="duckdb"))
+    return found[0], found[1]
+
+
+def quantile_or_none(sql: str) -> tuple[str, str] | None:
+    """The value and the quantile of a ``median(x)`` or ``quantile_cont(x, 0.9)``; None for any other aggregate."""
+    tree = _parsed(sql)
+    if isinstance(tree, exp.Median):
+        return str(tree.this.sql(dialect="duckdb")), "0.5"
+    if isinstance(tree, exp.PercentileCont | exp.Quantile):
+        quantile = tree.args.get("quantile") or tree.expression
+        if isinstance(quantile, exp.Literal) and not quantile.is_string and 0 < float(quantile.name) < 1:
+            return str(tree.this.sql(dialect="duckdb")), quantile.name
+    return None
+
+
+def renamed(sql: str, names: dict[str, str]) -> str:
+    """The expression with columns renamed; a name that is not given stays."""
+    tree = _parsed(sql).copy()
+    for column in list(tree.find_all(exp.Column)):
+        if column.name in names:
+            tree = _replaced(tree, column, exp.column(names[column.name]))
+    return str(tree.sql(dialect="duckdb"))
+
+
+def with_wider_comparisons(sql: str, wider: Mapping[str, Callable[[list[str]], list[str]]], also: Mapping[str, str]) -> str:
+    """The condition with each ``column = 'x'`` and ``column in ('x', …)`` compared with ``wider[column](['x', …])`` instead.
+
+    Where ``also`` names another column, it may equal one of the values themselves. ``<>`` and ``not in`` are the opposite.
+    """
+    tree = _parsed(sql).copy()
+    for node in list(tree.find_all(exp.EQ, exp.NEQ, exp.In)):
+        column, values = _compared(node)
+        if column is None or _path(column) not in wider or values is None:
+            continue
+        name = _path(column)
+        new: exp.Expr = exp.In(this=column.copy(), expressions=[exp.Literal.string(v) for v in wider[name](values)])
+        if name in also:
+            itself = exp.In(this=_parsed(also[name]), expressions=[exp.Literal.string(v) for v in values])
+            new = exp.Paren(this=exp.Or(this=new, expression=itself))
+        if isinstance(node, exp.NEQ):
+            new = exp.Not(this=exp.Paren(this=new))
+        tree = _replaced(tree, node, new)
+    return str(tree.sql(dialect="duckdb"))
+
+
+def _compared(node: exp.Expr) -> tuple[exp.Column | None, list[str] | None]:
+    if isinstance(node, exp.In):
+        listed = [e.name for e in node.expressions if isinstance(e, exp.Literal) and e.is_string]
+        is_plain = isinstance(node.this, exp.Column) and len(listed) == len(node.expressions) and listed
+        return (node.this, listed) if is_plain else (None, None)
+    for one, other in ((node.this, node.expression), (node.expression, node.this)):
+        if isinstance(one, exp.Column) and isinstance(other, exp.Literal) and other.is_string:
+            return one, [other.name]
+    return None, None
+
+
+def column_names(sql: str) -> list[str]:
+    """The names of all columns that a query reads anywhere, each once."""
     return list(dict.fromkeys(c.name for c in _parsed(sql).find_all(exp.Column)))

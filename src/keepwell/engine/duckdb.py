@@ -93,6 +93,12 @@ class DuckDBEngine:
     def register(self, table: TableSnapshot) -> None:
         self.execute(f"create or replace temp view {quoted(table.name)} as {snapshot_sql(table)}")
 
+    def lend(self, name: str, table: pa.Table) -> None:
+        try:
+            self._connection.register(name, table)
+        except duckdb.Error as error:
+            raise SqlError(str(error), name, f"-- a table that is lent: {table.schema}") from error
+
     def define(self, name: str, query: Steps) -> None:
         self.execute(f"create or replace temp view {quoted(name)} as {query.render()}")
 

@@ -30,6 +30,9 @@ class Engine(Protocol):
     def register(self, table: TableSnapshot) -> None:
         """Make ``table`` readable by its name."""
 
+    def lend(self, name: str, table: pa.Table) -> None:
+        """Make a table of ours readable by its name, as often as a query likes, until the engine is closed or the name given anew."""
+
     def define(self, name: str, query: Steps) -> None:
         """Make the answer of ``query`` readable by ``name``; it is computed when read."""
 

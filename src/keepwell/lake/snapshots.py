@@ -1,6 +1,6 @@
 """The lake as it was at one moment: pinned versions, read by any engine."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from keepwell.core.errors import KeepwellError
@@ -37,26 +37,26 @@ class Snapshot:
             self._files[name] = delta.files(found)
         return self._files[name]
 
-    def table(self, name: str) -> TableSnapshot:
+    def table(self, name: str, known_as: str | None = None) -> TableSnapshot:
         """The table as engines take it."""
         definition: Table = table(name)
         folder = self.lake / name
         paths = tuple(str(folder / f.path) for f in self.data_files(name))
-        return TableSnapshot(name, paths, definition.all_columns)
+        return TableSnapshot(known_as or name, paths, definition.all_columns)
 
     def rows(self, name: str) -> int:
         return sum(f.rows for f in self.data_files(name))
 
-    def register(self, engine: Engine, name: str) -> None:
-        """Make an entity readable by its name, with every customer id read through ``identities``."""
+    def register(self, engine: Engine, name: str, known_as: str | None = None) -> None:
+        """Make an entity readable by its name, or as ``known_as``, with every customer id read through ``identities``."""
         columns = _customer_columns(name)
         if not columns or not self.rows("identities"):
-            engine.register(self.table(name))
+            engine.register(self.table(name, known_as))
             return
-        stored = replace(self.table(name), name=f"{name}__stored")
+        stored = self.table(name, f"{name}__stored")
         engine.register(stored)
         engine.register(self.table("identities"))
-        engine.define(name, _through_identities(stored, columns, is_customer_list=name == "customers"))
+        engine.define(known_as or name, _through_identities(stored, columns, is_customer_list=name == "customers"))
 
 
 def _customer_columns(name: str) -> list[str]:

@@ -1,264 +1,488 @@
-"""From KPIs and a slice to SQL: one query a fact and grain, whatever the number of KPIs.
+"""From KPIs and a cut to SQL: one query a source, whatever the number of KPIs.
 
-The chain: rows of the fact → amounts in the reporting currency → the slice's rows with period and member → one cell for each
-customer, period and member → sums over the cells, with the second moments that intervals and changes need. All sums are
-exact decimals, so neither the order of the rows nor the number of threads can show in a reading.
+The chain: rows of the fact → what is looked up by key → rows placed in periods and members → one cell for each customer, period
+and member → sums over the cells, with the second moments that intervals and changes need. All sums are exact decimals or whole
+numbers, so neither the order of the rows nor the number of threads can show in a reading. KPIs over several facts are put together
+from cells, never from rows, so no row can be counted twice.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement, product
 
-from keepwell.core.periods import Grain
-from keepwell.engine.aggregates import columns_of, of_one_customer
+from keepwell.engine.aggregates import filtered, is_whole, of_one_customer, of_one_row, paths_of, renamed
 from keepwell.engine.sql import Steps, literal, quoted
-from keepwell.lake.entity import entities
-from keepwell.metrics.fact import Fact, dimensions_of
-from keepwell.metrics.kpi import Kind, Kpi
+from keepwell.metrics.dimensions import LookUps
+from keepwell.metrics.fact import STOCK_TIME, Fact, facts
+from keepwell.metrics.measure import Distribution, Measure, Part, Placement, Shape, Source
 
 CELL = "DECIMAL(18, 4)"  # of one customer: its square fits DECIMAL(36, 8), and a sum of these DECIMAL(38, 8)
 WIDE_CELL = "DECIMAL(19, 4)"
+CUBED_CELL = "DECIMAL(12, 2)"  # its cube fits DECIMAL(36, 6)
+LARGEST_CUBED = 100_000_000
 TOTAL = "total"  # the member of a reading that is not broken down
 NO_MEMBER = "(none)"  # rows without a value in the dimension
+AGE = "age"
+MICROSECONDS_A_DAY = 86_400_000_000
 
-
-class UnsliceableError(ValueError):
-    """A dimension that the fact can't be broken down by."""
+# tables that the evaluator lends the engine
+DAYS = "_days"  # day, period_start, period_end: the periods in which a day counts
+RETURNING = "_returning"  # day, period_start, part
+AGES = "_ages"  # period_start, age, from_day, to_day
+AGE_DAYS = "_age_days"  # period_start, day, age
+COMPARISONS = "_comparisons"  # period_start, p_start, y_start
+THRESHOLDS = "_thresholds"  # period_start, member, threshold
+WORKING = "_working"  # team, day_no, base, opens_1, closes_1, opens_2, closes_2: microseconds
 
 
 @dataclass(frozen=True)
-class Slice:
-    """Which rows, in which periods, by what. ``periods`` are (start, end), ascending; ``before`` and ``last_year`` give for a start the starts to compare with."""
+class Cut:
+    """Which rows, by what. ``where`` and ``dimension`` name columns with their paths flat."""
 
-    grain: Grain
-    periods: tuple[tuple[date, date], ...]
-    before: dict[date, date]
-    last_year: dict[date, date]
     dimension: str | None = None
     where: str | None = None
-    until: date | None = None  # rows after this day are not known yet
+    look_ups: Mapping[Source, LookUps] = field(default_factory=dict)
+    has_comparisons: bool = True
+    has_cubes: bool = False
+    variant: str = ""  # which of a fact's queries
+    scheduled_teams: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """The columns that name a reading."""
+        return ["period_start", "member"] if self.dimension else ["period_start"]
 
 
 @dataclass(frozen=True)
-class Rates:
-    """How amounts in other currencies are converted: the reporting currency, and how many days old a rate may be."""
+class Plan:
+    """What the query computes, each thing once however many KPIs need it."""
 
-    reporting: str
-    max_age_days: int
-    needed: bool
+    parts: tuple[Part, ...]
+    counted: tuple[Part, ...]
+    pairs: tuple[tuple[int, int], ...]
+    cubes: tuple[tuple[int, int, int], ...]
+
+    @classmethod
+    def of(cls, measures: Sequence[Measure]) -> "Plan":
+        parts = tuple(dict.fromkeys(p for m in measures for p in m.parts))
+        counted = tuple(dict.fromkeys(m.parts[m.counted] for m in measures))
+        pairs: dict[tuple[int, int], None] = {}
+        cubes: dict[tuple[int, int, int], None] = {}
+        for m in measures:
+            own = sorted({parts.index(p) for p in m.parts})
+            pairs.update(dict.fromkeys(combinations_with_replacement(own, 2)))
+            if needs_cubes(m):
+                cubes.update(dict.fromkeys(combinations_with_replacement(own, 3)))
+        return cls(parts, counted, tuple(pairs), tuple(cubes))
+
+    @property
+    def sources(self) -> list[Source]:
+        return list(dict.fromkeys(p.source for p in self.parts))
+
+    def is_certain(self, j: int) -> bool:
+        return facts()[self.parts[j].source.fact].is_certain
+
+    def is_whole(self, j: int) -> bool:
+        return is_whole(self.parts[j].sql) and not self.parts[j].per_customer
+
+    def weight(self, j: int) -> str:
+        """The column that carries the chance in a part: its own, or the linearised one of a part that ranks customers."""
+        return f"w{j}" if self.parts[j].top else f"x{j}"
 
 
-def fact_rows(fact: Fact) -> str:
-    """The fact's rows as a query."""
-    return fact.sql.strip() if fact.sql else f"select * from {quoted(fact.name)}"
+def needs_cubes(measure: Measure) -> bool:
+    """Whether the interval corrects for skewness: sums and means of what may be very uneven."""
+    return measure.shape in {Shape.FLOW, Shape.RATIO} and len(measure.parts) <= 2
 
 
-def compile_kpis(kpis: Sequence[Kpi], fact: Fact, cut: Slice, rates: Rates, *, has_history: bool) -> Steps:
-    """The query that gives, for each period and member, the sums of every KPI. All KPIs rest on ``fact`` and the same time.
+def compile_sums(measures: Sequence[Measure], cut: Cut) -> tuple[Steps, Plan]:
+    """The query that gives, for each period and member, the sums of every measure's parts.
 
-    Columns: ``period_start``, ``member``, and for the i-th KPI ``n_i``, ``covered_i``, ``cells_i``, ``num_i``, ``den_i``, the moments
-    ``nn_i``, ``nd_i``, ``dd_i``, and for a comparison c in p (previous), y (last year) the cross moments ``c_nn_i``, ``c_nd_i``, ``c_dn_i``,
-    ``c_dd_i`` of this period's numerator and denominator with those of the other.
+    Columns: the keys, and for the j-th part ``s{j}``; for the i-th counted part ``n{i}`` rows (or customers), ``t{i}`` with those that
+    lack the value, ``c{i}`` customers; ``m{a}_{b}`` and ``q{a}_{b}_{c}`` the second and third moments; ``p{a}_{b}`` and ``y{a}_{b}`` the
+    moments of this period's parts with those of the previous period and of the same one last year.
     """
-    steps = Steps().then("fact", fact_rows(fact))
-    steps = steps.then("rated", _rated(fact, rates, kpis[0].time))
-    steps = steps.then("looked_up", _looked_up(fact, kpis[0].time, _wanted_columns(fact, cut), has_history=has_history))
-    steps = steps.then("sliced", _sliced(fact, kpis[0].time, cut))
-    steps = steps.then("cells", _cells(kpis, fact))
-    steps = steps.then("sums", _sums(kpis))
-    if not cut.before and not cut.last_year:
-        return steps.then("readings", "select * from sums")
-    steps = steps.then("comparisons", _comparisons(cut))
-    for prefix in ("p", "y"):
-        steps = steps.then(f"cross_{prefix}", _cross(kpis, prefix))
-    crossed = "".join(f", {c}.* exclude (period_start, member)" for c in ("cross_p", "cross_y"))
-    joins = "".join(f"\nleft join {c} on {c}.period_start = sums.period_start and {c}.member = sums.member" for c in ("cross_p", "cross_y"))
-    return steps.then("readings", f"select sums.*{crossed} from sums{joins}")
+    plan = Plan.of(measures)
+    steps = Steps()
+    sources = plan.sources
+    for number, source in enumerate(sources):
+        name = "cells" if len(sources) == 1 else f"cells_{number}"
+        steps = _scan(steps, plan, source, cut, name, "" if len(sources) == 1 else f"_{number}")
+    if len(sources) > 1:
+        steps = steps.then("cells", _united(plan, cut, len(sources)))
+    return _summed(steps, plan, cut), plan
 
 
-def _rated(fact: Fact, rates: Rates, time: str) -> str:
-    """Amounts in the reporting currency, at the last rate on or before the day."""
-    if not rates.needed or not fact.money_columns:
-        return "select * from fact"
-    converted = ", ".join(f"cast(round(fact.{c} * coalesce(rate.rate, 1), 4) as DECIMAL(18, 4)) as {c}" for c in fact.money_columns)
-    return (
-        f"select fact.* replace ({converted}) from fact\n"
-        f'asof left join (select currency, "on", rate from fx_rates) as rate\n'
-        f'on fact.currency = rate.currency and fact.{time} >= rate."on" and fact.currency <> {literal(rates.reporting)}'
-    )
+# --------------------------------------------------------------------- rows
 
 
-def missing_rates(fact: Fact, rates: Rates, time: str, cut: Slice) -> Steps:
-    """The currency and day for which no rate is young enough, the first ones."""
-    first, last = cut.periods[0][0], cut.periods[-1][1]
-    return (
-        Steps()
-        .then("fact", fact_rows(fact))
-        .then(
-            "foreign_amounts",
-            f"select distinct currency, {time} as day from fact where currency <> {literal(rates.reporting)} and {time} between {literal(first)} and {literal(last)}",
-        )
-        .then(
-            "rated",
-            'select f.currency, f.day, r."on" as rated_on from foreign_amounts f asof left join fx_rates r on f.currency = r.currency and f.day >= r."on"',
-        )
-        .then(
-            "missing",
-            f"select currency, day, rated_on from rated where rated_on is null or day - rated_on > {rates.max_age_days} order by day, currency limit 3",
-        )
-    )
+def _rows(steps: Steps, source: Source, cut: Cut, suffix: str) -> Steps:
+    """Steps that end in ``placed``: the rows of the fact with what was looked up, their period and member."""
+    fact = facts()[source.fact]
+    found = steps.then(f"fact{suffix}", fact.query(source.time, cut.variant))
+    look_ups = cut.look_ups.get(source, LookUps(()))
+    for name, sql in look_ups.steps(fact, source.time, suffix):
+        found = found.then(name, sql)
+    return found.then(f"placed{suffix}", _placed(fact, source, cut, f"looked_up{suffix}"))
 
 
-def _wanted_columns(fact: Fact, cut: Slice) -> list[str]:
-    """Columns of customers that the slice needs and the fact's own rows lack."""
-    if cut.dimension and cut.dimension not in (*fact.dimensions, *dimensions_of(entities()["customers"]), fact.customer):
-        raise UnsliceableError(cut.dimension)
-    named = ([cut.dimension] if cut.dimension else []) + (columns_of(cut.where) if cut.where else [])
-    wanted = []
-    for name in named:
-        if name in fact.columns or name in wanted:
-            continue
-        if fact.customer is None or not any(c.name == name for c in entities()["customers"].stored_columns):
-            raise UnsliceableError(name)
-        wanted.append(name)
-    return wanted
-
-
-def _looked_up(fact: Fact, time: str, wanted: Sequence[str], *, has_history: bool) -> str:
-    """The rows with what was so of their customer at the time."""
-    if not wanted:
-        return "select * from rated"
-    instant = fact.instants.get(time)
-    if not has_history or instant is None:
-        columns = ", ".join(f"customer.{quoted(c)}" for c in wanted)
-        return f"select rated.*, {columns} from rated left join customers as customer on customer.customer_id = rated.{fact.customer}"
-    # the version that ended first after the event was in force then; where none ended, today's is
-    columns = ", ".join(
-        f"case when version.customer_id is null then customer.{quoted(c)} else version.{quoted(c)} end as {quoted(c)}" for c in wanted
-    )
-    return (
-        f"select rated.*, {columns} from rated\n"
-        f"left join customers as customer on customer.customer_id = rated.{fact.customer}\n"
-        f"asof left join customers_history as version on version.customer_id = rated.{fact.customer} and rated.{instant} < version.valid_to"
-    )
-
-
-def period_start_sql(grain: Grain, day: str, week_start: int, fiscal_start: int) -> str:
-    """SQL for the first day of the period in which ``day`` falls."""
-    match grain:
-        case Grain.ALL:
-            return "DATE '0001-01-01'"
-        case Grain.DAY:
-            return day
-        case Grain.WEEK:
-            return f"({day} - cast((isodow({day}) - {week_start} + 7) % 7 as integer))"
-        case Grain.HALF:
-            return f"make_date(year({day}), case when month({day}) < 7 then 1 else 7 end, 1)"
-        case Grain.FISCAL_QUARTER | Grain.FISCAL_YEAR:
-            unit, shift = ("quarter", (fiscal_start - 1) % 3) if grain is Grain.FISCAL_QUARTER else ("year", fiscal_start - 1)
-            return f"cast(cast(date_trunc('{unit}', {day} - to_months({shift})) as date) + to_months({shift}) as date)"
-        case _:
-            return f"cast(date_trunc('{grain}', {day}) as date)"
-
-
-def _sliced(fact: Fact, time: str, cut: Slice) -> str:
-    first, last = cut.periods[0][0], cut.periods[-1][1]
-    conditions = [f"{time} between {literal(first)} and {literal(last)}"]
-    if cut.until:
-        conditions.append(f"{time} <= {literal(cut.until)}")
+def _placed(fact: Fact, source: Source, cut: Cut, rows: str) -> str:
+    member = [f"coalesce(cast(l.{quoted(cut.dimension)} as varchar), {literal(NO_MEMBER)}) as _member"] if cut.dimension and cut.dimension != AGE else []
+    customer = f"l.{quoted(fact.customer)}" if fact.customer else "cast(null as varchar)"
+    # a row without a customer is a customer of its own
+    alone = f"case when l.{quoted(fact.customer)} is null then {fact.key} end" if fact.customer else fact.key
+    if source.placement in {Placement.RETURNING, Placement.COHORT}:
+        alone = "cast(null as varchar)"
+    start, end, join = "d.period_start", "d.period_end", f"join {DAYS} as d on d.day = l.{quoted(source.time)}"
+    extra = []
+    if source.placement is Placement.STOCK:
+        start, end, join = "l.period_start", "l.period_end", ""
+    if source.placement is Placement.RETURNING:
+        join, end = f"join {RETURNING} as d on d.day = l.{quoted(source.time)}", "d.period_end"
+        extra = ["d.part as _part"]
+    own = fact.columns_at(source.time)
+    bounds = [f"{start} as _period_start", *(f"{sql} as {name}" for sql, name in ((start, "period_start"), (end, "period_end")) if name not in own)]
+    conditions = []
     if cut.where:
-        conditions.append(f"({cut.where})")
-    member = f"coalesce(cast({quoted(cut.dimension)} as varchar), {literal(NO_MEMBER)})" if cut.dimension else literal(TOTAL)
-    # an anonymous row is a customer of its own
-    anonymous = f"case when {fact.customer} is null then {fact.key} end" if fact.customer else fact.key
-    customer = fact.customer or "cast(null as varchar)"
+        # a filter says whose start is looked at; wherever they come back, they come back
+        conditions.append(f"(d.part = 'return' or ({cut.where}))" if source.placement is Placement.RETURNING else f"({cut.where})")
+    if source.where:
+        conditions.append(f"({source.where})")
+    if source.placement in {Placement.RETURNING, Placement.COHORT} and fact.customer:
+        conditions.append(f"{customer} is not null")
+    selected = ", ".join(["l.*", *bounds, *member, f"{customer} as _customer", f"{alone} as _alone", *extra])
+    where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
+    return f"select {selected}\nfrom {rows} as l {join}{where}"
+
+
+# -------------------------------------------------------------------- cells
+
+
+def _scan(steps: Steps, plan: Plan, source: Source, cut: Cut, name: str, suffix: str) -> Steps:
+    """The cells of one source: of each customer, period and member what it adds to each part."""
+    found = _rows(steps, source, cut, suffix)
+    mine = [j for j, p in enumerate(plan.parts) if p.source == source]
+    counted = [i for i, p in enumerate(plan.counted) if p.source == source]
+    if source.placement is Placement.RETURNING:
+        found = found.then(f"lines{suffix}", _returning_lines(cut, f"placed{suffix}"))
+        return found.then(name, _line_cells(plan, mine, counted, cut, f"lines{suffix}"))
+    if source.placement is Placement.COHORT:
+        found = _cohort_lines(found, source, cut, suffix)
+        return found.then(name, _line_cells(plan, mine, counted, cut, f"lines{suffix}"))
+    tops = [j for j in mine if plan.parts[j].top]
+    plain = f"plain{suffix}" if tops else name
+    found = found.then(plain, _customer_cells(plan, mine, counted, cut, f"placed{suffix}"))
+    if tops:
+        found = found.then(f"ranked{suffix}", _ranked(plan, mine, counted, tops, cut, plain))
+        found = found.then(name, _top_cells(plan, mine, counted, cut, f"ranked{suffix}"))
+    return found
+
+
+def _group_keys(cut: Cut) -> str:
+    return "_period_start, _member, _customer, _alone" if cut.dimension else "_period_start, _customer, _alone"
+
+
+def _named_keys(cut: Cut) -> str:
+    member = "_member as member, " if cut.dimension else ""
+    return f"_period_start as period_start, {member}_customer, _alone"
+
+
+def _effective(part: Part) -> str | None:
+    return " and ".join(f"({c})" for c in (part.where, part.counts) if c) or None
+
+
+def _rows_where(condition: str | None) -> str:
+    return f"count(*) filter (where {condition})" if condition else "count(*)"
+
+
+def _type(plan: Plan, j: int) -> str:
+    return "BIGINT" if plan.is_whole(j) else CELL
+
+
+def _customer_cells(plan: Plan, mine: Sequence[int], counted: Sequence[int], cut: Cut, rows: str) -> str:
+    inner: dict[str, str] = {}  # SQL -> alias, each aggregate once
+
+    def column(sql: str) -> str:
+        return inner.setdefault(sql, f"a{len(inner)}")
+
+    def on_line(part: Part) -> str:
+        lines = {n: column(filtered(sql, part.where)) for n, sql in part.per_customer}
+        return f"case when {column(_rows_where(part.where))} > 0 then {renamed(of_one_row(part.sql), lines)} else 0 end"
+
+    outer = []
+    for j in mine:
+        part = plan.parts[j]
+        if part.per_customer:
+            outer.append(f"cast(coalesce({on_line(part)}, 0) as {_type(plan, j)}) as x{j}")
+        else:
+            outer.append(f"cast(coalesce({column(of_one_customer(part.sql, _effective(part)))}, 0) as {_type(plan, j)}) as x{j}")
+    for i in counted:
+        part = plan.counted[i]
+        if part.per_customer:
+            is_there = f"case when coalesce({on_line(part)}, 0) <> 0 then 1 else 0 end"
+            outer += [f"{is_there} as n{i}", f"{is_there} as t{i}"]
+        else:
+            outer += [f"{column(_rows_where(_effective(part)))} as n{i}", f"{column(_rows_where(part.where))} as t{i}"]
+    aggregates = ", ".join(f"{sql} as {alias}" for sql, alias in inner.items())
+    return f"select {_named_keys(cut)}, {', '.join(outer)}\nfrom (select {_group_keys(cut)}, {aggregates} from {rows} group by {_group_keys(cut)}) as grouped"
+
+
+def _returning_lines(cut: Cut, rows: str) -> str:
+    member = ", s._member" if cut.dimension else ""
+    keys = "_period_start, _member, _customer" if cut.dimension else "_period_start, _customer"
     return (
-        f"select *, {_PERIOD} as period_start, {member} as member, {customer} as _customer, {anonymous} as _alone\n"
-        f"from looked_up where {' and '.join(conditions)}"
+        f"select s._period_start{member}, s._customer, cast(null as varchar) as _alone, 1 as started, case when r._customer is null then 0 else 1 end as returned\n"
+        f"from (select distinct {keys} from {rows} where _part = 'start') as s\n"
+        f"left join (select distinct _period_start, _customer from {rows} where _part = 'return') as r\n"
+        f"on r._period_start = s._period_start and r._customer = s._customer"
     )
 
 
-# filled in by the evaluator, which knows the calendar
-_PERIOD = "{period_start}"
+def _cohort_lines(steps: Steps, source: Source, cut: Cut, suffix: str) -> Steps:
+    """Each customer of a cohort with each age that has come to pass, and whether the customer was active then."""
+    rows = f"placed{suffix}"
+    is_by_age = cut.dimension == AGE
+    keys = "_period_start, _member, _customer" if cut.dimension and not is_by_age else "_period_start, _customer"
+    active = quoted(source.returned_on or "")
+    found = steps.then(f"members{suffix}", f"select distinct {keys} from {rows}")
+    member = ", cast(a.age as varchar) as _member" if is_by_age else ", m._member" if cut.dimension else ""
+    head = f"select m._period_start{member}, m._customer, cast(null as varchar) as _alone, 1 as started,"
+    ages = f"from members{suffix} as m\njoin {AGES} as a on a.period_start = m._period_start" + ("" if is_by_age else f" and a.age = {source.age}")
+    if source.is_unbounded:
+        found = found.then(f"last{suffix}", f"select _period_start, _customer, max({active}) as last_on from {rows} group by _period_start, _customer")
+        return found.then(
+            f"lines{suffix}",
+            f"{head} case when l.last_on >= a.from_day then 1 else 0 end as returned\n{ages}\n"
+            f"join last{suffix} as l on l._period_start = m._period_start and l._customer = m._customer",
+        )
+    found = found.then(
+        f"seen{suffix}",
+        f"select distinct r._period_start, r._customer, d.age from {rows} as r join {AGE_DAYS} as d on d.period_start = r._period_start and d.day = r.{active}",
+    )
+    return found.then(
+        f"lines{suffix}",
+        f"{head} case when v._customer is null then 0 else 1 end as returned\n{ages}\n"
+        f"left join seen{suffix} as v on v._period_start = m._period_start and v._customer = m._customer and v.age = a.age",
+    )
 
 
-def with_period_sql(steps: Steps, sql: str) -> Steps:
-    """The compiled chain with the calendar's expression for a row's period."""
-    return Steps(tuple(type(s)(s.name, s.sql.replace(_PERIOD, sql)) for s in steps.steps))
+def _line_cells(plan: Plan, mine: Sequence[int], counted: Sequence[int], cut: Cut, lines: str) -> str:
+    columns = [f"cast({of_one_row(plan.parts[j].sql)} as {_type(plan, j)}) as x{j}" for j in mine]
+    columns += [f"1 as n{i}, 1 as t{i}" for i in counted]
+    return f"select {_named_keys(cut)}, {', '.join(columns)}\nfrom {lines}"
 
 
-def _parts(kpi: Kpi) -> tuple[str, str | None]:
-    if kpi.kind is Kind.RATIO:
-        return kpi.numerator or "", kpi.denominator
-    return kpi.expression or "", None
-
-
-def _cells(kpis: Sequence[Kpi], fact: Fact) -> str:
+def _ranked(plan: Plan, mine: Sequence[int], counted: Sequence[int], tops: Sequence[int], cut: Cut, cells: str) -> str:
+    """Cells with each customer's place by a part, and how many have a positive one."""
+    del mine, counted
+    over = ", ".join(cut.keys)
     columns = []
-    for i, kpi in enumerate(kpis):
-        rows = f"filter (where {kpi.where})" if kpi.where else ""
-        numerator, denominator = _parts(kpi)
-        columns.append(f"count(*) {rows} as n_{i}")
-        columns.append(f"{_covered(kpi, fact, rows)} as covered_{i}")
-        columns.append(f"cast(coalesce({of_one_customer(numerator, kpi.where)}, 0) as {CELL}) as num_{i}")
-        if denominator:
-            columns.append(f"cast(coalesce({of_one_customer(denominator, kpi.where)}, 0) as {CELL}) as den_{i}")
-    return f"select period_start, member, _customer, _alone, {', '.join(columns)}\nfrom sliced group by period_start, member, _customer, _alone"
+    for j in tops:
+        columns.append(f"row_number() over (partition by {over} order by x{j} desc, _customer, _alone) as place{j}")
+        columns.append(f"sum(case when x{j} > 0 then 1 else 0 end) over (partition by {over}) as buyers{j}")
+    return f"select *, {', '.join(columns)}\nfrom {cells}"
 
 
-def _covered(kpi: Kpi, fact: Fact, rows: str) -> str:
-    """The rows whose values the KPI could use."""
-    used = {c for part in _parts(kpi) if part for c in columns_of(part)}
-    optional = sorted(used & set(fact.optional_columns)) if kpi.kind is Kind.SIMPLE else []
-    if not optional:
-        return f"count(*) {rows}"
-    filled = " and ".join(f"{c} is not null" for c in optional)
-    return f"count(*) filter (where {filled}{f' and ({kpi.where})' if kpi.where else ''})"
+def _top_cells(plan: Plan, mine: Sequence[int], counted: Sequence[int], cut: Cut, ranked: str) -> str:
+    """What the top customers add; and linearised, what every customer does to the sum of the top ones.
+
+    The top share's sum moves with a customer's value y by max(y − q, 0) + share · q, q being the last value that belongs to the top
+    (Langel & Tillé 2013, Variance estimation of the Gini index, section on quantile shares).
+    """
+    keys = ", ".join(f"r.{k}" for k in (*cut.keys, "_customer", "_alone"))
+    columns, joins = [], []
+    for j in mine:
+        top = plan.parts[j].top
+        if not top:
+            columns.append(f"r.x{j}")
+            continue
+        hundredths = round(float(top) * 10_000)
+        # ⌈share · buyers⌉ in whole numbers
+        size = f"(r.buyers{j} * {hundredths} + 9999) // 10000"
+        columns.append(f"case when r.place{j} <= {size} then r.x{j} else cast(0 as {CELL}) end as x{j}")
+        columns.append(f"cast(greatest(r.x{j} - q{j}.edge, 0) + q{j}.edge * cast({top} as DECIMAL(5, 4)) as {CELL}) as w{j}")
+        over = ", ".join(cut.keys)
+        inner = f"select {over}, min(case when r.place{j} <= {size} then r.x{j} end) as edge from {ranked} as r group by {over}"
+        joins.append(f"join ({inner}) as q{j} on " + " and ".join(f"q{j}.{k} = r.{k}" for k in cut.keys))
+    columns += [f"r.n{i}, r.t{i}" for i in counted]
+    return f"select {keys}, {', '.join(columns)}\nfrom {ranked} as r\n" + "\n".join(joins)
 
 
-def _product(first: str, second: str) -> str:
+def _united(plan: Plan, cut: Cut, number: int) -> str:
+    """The cells of several sources as one: a customer's parts side by side."""
+    arms = []
+    for n in range(number):
+        source = plan.sources[n]
+        columns = []
+        for j, part in enumerate(plan.parts):
+            kind = _type(plan, j)
+            columns.append(f"x{j}" if part.source == source else f"cast(0 as {kind}) as x{j}")
+            if part.top:
+                columns.append(f"w{j}" if part.source == source else f"cast(0 as {kind}) as w{j}")
+        for i, part in enumerate(plan.counted):
+            columns += [f"n{i}, t{i}" if part.source == source else f"cast(0 as BIGINT) as n{i}, cast(0 as BIGINT) as t{i}"]
+        arms.append(f"select {', '.join(cut.keys)}, _customer, _alone, {', '.join(columns)} from cells_{n}")
+    summed = [f"cast(sum(x{j}) as {_type(plan, j)}) as x{j}" for j in range(len(plan.parts))]
+    summed += [f"cast(sum(w{j}) as {CELL}) as w{j}" for j, p in enumerate(plan.parts) if p.top]
+    summed += [f"cast(sum(n{i}) as BIGINT) as n{i}, cast(sum(t{i}) as BIGINT) as t{i}" for i in range(len(plan.counted))]
+    everything = "\nunion all\n".join(arms)
+    keys = f"{', '.join(cut.keys)}, _customer, _alone"
+    return f"select {keys}, {', '.join(summed)}\nfrom (\n{everything}\n) as united group by {keys}"
+
+
+# --------------------------------------------------------------------- sums
+
+
+def _product(plan: Plan, a: int, b: int, first: str = "", second: str = "") -> str:
+    left, right = f"{first}{plan.weight(a)}", f"{second}{plan.weight(b)}"
+    if plan.is_whole(a) and plan.is_whole(b):
+        return f"sum({left} * {right})"
     # the wider type makes the engine multiply in 128 bits
-    return f"sum(cast({first} as {WIDE_CELL}) * {second})"
+    return f"sum(cast({left} as {WIDE_CELL}) * cast({right} as {CELL}))"
 
 
-def _sums(kpis: Sequence[Kpi]) -> str:
-    columns = []
-    for i, kpi in enumerate(kpis):
-        columns += [f"sum(n_{i}) as n_{i}", f"sum(covered_{i}) as covered_{i}", f"count(*) filter (where n_{i} > 0) as cells_{i}"]
-        columns += [f"sum(num_{i}) as num_{i}", f"{_product(f'num_{i}', f'num_{i}')} as nn_{i}"]
-        if _parts(kpi)[1]:
-            columns += [
-                f"sum(den_{i}) as den_{i}",
-                f"{_product(f'num_{i}', f'den_{i}')} as nd_{i}",
-                f"{_product(f'den_{i}', f'den_{i}')} as dd_{i}",
-            ]
-    return f"select period_start, member, {', '.join(columns)}\nfrom cells group by period_start, member"
+def _cube(plan: Plan, triple: Iterable[int]) -> str:
+    columns = [plan.weight(j) for j in triple]
+    fits = " and ".join(f"max(abs({c})) < {LARGEST_CUBED}" for c in dict.fromkeys(columns))
+    factors = " * ".join(f"cast(case when abs({c}) < {LARGEST_CUBED} then {c} end as {CUBED_CELL})" for c in columns)
+    return f"case when {fits} then sum({factors}) end"
 
 
-def _comparisons(cut: Slice) -> str:
-    rows = ", ".join(f"({_day(start)}, {_day(cut.before.get(start))}, {_day(cut.last_year.get(start))})" for start, _ in cut.periods)
-    return f"select * from (values {rows}) as c (period_start, p_start, y_start)"
+def _random(plan: Plan, indices: Sequence[int]) -> bool:
+    return not any(plan.is_certain(j) for j in indices)
 
 
-def _day(day: date | None) -> str:
-    return f"DATE {literal(day)}" if day else "cast(null as date)"
+def _summed(steps: Steps, plan: Plan, cut: Cut) -> Steps:
+    keys = ", ".join(cut.keys)
+    columns = [f"sum(x{j}) as s{j}" for j in range(len(plan.parts))]
+    for i in range(len(plan.counted)):
+        columns += [f"sum(n{i}) as n{i}", f"sum(t{i}) as t{i}", f"sum(case when n{i} > 0 then 1 else 0 end) as c{i}"]
+    columns += [f"{_product(plan, a, b)} as m{a}_{b}" for a, b in plan.pairs if _random(plan, (a, b))]
+    if cut.has_cubes:
+        columns += [f"{_cube(plan, t)} as q{t[0]}_{t[1]}_{t[2]}" for t in plan.cubes if _random(plan, t)]
+    found = steps.then("sums", f"select {keys}, {', '.join(columns)}\nfrom cells group by {keys}")
+    if not cut.has_comparisons:
+        return found.then("readings", "select * from sums")
+    crossed = [(a, b) for a, b in sorted({x for p in plan.pairs for x in product(p, p)}) if _random(plan, (a, b)) and _is_pair(plan, a, b)]
+    joins, selected = [], ["s.*"]
+    for prefix in ("p", "y"):
+        # rows without a customer are in one period only, so only known customers can be in both
+        on_member = " and b.member = a.member" if cut.dimension else ""
+        own = ", ".join(f"a.{k}" for k in cut.keys)
+        products = ", ".join(f"{_product(plan, a, b, 'a.', 'b.')} as {prefix}{a}_{b}" for a, b in crossed)
+        found = found.then(
+            f"cross_{prefix}",
+            f"select {own}, {products}\nfrom cells as a\njoin {COMPARISONS} as c on c.period_start = a.period_start\n"
+            f"join cells as b on b.period_start = c.{prefix}_start{on_member} and b._customer = a._customer\n"
+            f"group by {own}",
+        ) if crossed else found
+        if crossed:
+            selected += [f"{prefix}x.{prefix}{a}_{b}" for a, b in crossed]
+            joins.append(f"left join cross_{prefix} as {prefix}x on " + " and ".join(f"{prefix}x.{k} = s.{k}" for k in cut.keys))
+    return found.then("readings", f"select {', '.join(selected)}\nfrom sums as s\n" + "\n".join(joins))
 
 
-def _cross(kpis: Sequence[Kpi], prefix: str) -> str:
-    """Moments between this period and the one it is compared with, over the customers who are in both."""
-    columns = []
-    for i, kpi in enumerate(kpis):
-        columns.append(f"{_product(f'a.num_{i}', f'b.num_{i}')} as {prefix}_nn_{i}")
-        if _parts(kpi)[1]:
-            columns += [
-                f"{_product(f'a.num_{i}', f'b.den_{i}')} as {prefix}_nd_{i}",
-                f"{_product(f'a.den_{i}', f'b.num_{i}')} as {prefix}_dn_{i}",
-                f"{_product(f'a.den_{i}', f'b.den_{i}')} as {prefix}_dd_{i}",
-            ]
-    # anonymous rows are in one period only, so only known customers can be in both
-    return (
-        f"select a.period_start, a.member, {', '.join(columns)}\n"
-        f"from cells a join comparisons c on c.period_start = a.period_start\n"
-        f"join cells b on b.period_start = c.{prefix}_start and b.member = a.member and b._customer = a._customer\n"
-        f"group by a.period_start, a.member"
+def _is_pair(plan: Plan, a: int, b: int) -> bool:
+    return (min(a, b), max(a, b)) in plan.pairs
+
+
+# ------------------------------------------------------------ distributions
+
+
+def _value_rows(steps: Steps, d: Distribution, cut: Cut) -> Steps:
+    """Steps that end in ``valued``: of each row the value, whether it is reached, or NULL where it is missing."""
+    found = _rows(steps, d.source, cut, "")
+    where = f"\nwhere {d.where}" if d.where else ""
+    member = "_member as member, " if cut.dimension else ""
+    keys = f"_period_start as period_start, {member}_customer, _alone"
+    if d.value is not None:
+        return found.then("valued", f"select {keys}, cast({d.value} as {CELL}) as value, true as is_reached\nfrom placed{where}")
+    starts, ends = quoted(d.starts or ""), quoted(d.ends or "")
+    over = d.is_over or "false"
+    # what has begun and is not over is awaited up to the last moment that is known
+    timed = (
+        f"select {keys}, {', '.join(_team(cut) if d.is_business else [])}{', ' if d.is_business else ''}"
+        f"epoch_us({starts}) as began, epoch_us(case when {ends} is not null then {ends} when not coalesce({over}, false) and o.until >= {starts} then o.until end) as ended,\n"
+        f"  {ends} is not null as is_reached\nfrom placed cross join observed as o{where}"
     )
+    found = found.then("timed", timed)
+    columns = "period_start, " + ("member, " if cut.dimension else "") + "_customer, _alone"
+    if not d.is_business:
+        return found.then("valued", f"select {columns}, case when ended >= began then ended - began end as value, is_reached\nfrom timed")
+    found = found.then(
+        "worked",
+        f"select {', '.join(f't.{c}' for c in columns.split(', '))}, t.began, t.ended, t.is_reached, {_worked('t.began', 'b')} as worked_before, {_worked('t.ended', 'e')} as worked_until\n"
+        f"from timed as t\n"
+        f"left join {WORKING} as b on b.team = t._team and b.day_no = t.began // {MICROSECONDS_A_DAY}\n"
+        f"left join {WORKING} as e on e.team = t._team and e.day_no = t.ended // {MICROSECONDS_A_DAY}",
+    )
+    return found.then("valued", f"select {columns}, case when ended >= began then worked_until - worked_before end as value, is_reached\nfrom worked")
+
+
+def _team(cut: Cut) -> list[str]:
+    listed = ", ".join(literal(t) for t in cut.scheduled_teams)
+    return [f"case when team in ({listed}) then team else '*' end as _team"] if listed else ["'*' as _team"]
+
+
+def _worked(instant: str, day: str) -> str:
+    """Microseconds of business time from the first day of the table up to an instant."""
+    into = f"{instant} % {MICROSECONDS_A_DAY}"
+    spans = " + ".join(f"greatest(least({into}, {day}.closes_{i}) - {day}.opens_{i}, 0)" for i in (1, 2))
+    return f"{day}.base + {spans}"
+
+
+def compile_values(d: Distribution, cut: Cut) -> Steps:
+    """How often each value occurs: the keys, ``value`` (NULL: missing), ``is_reached``, ``n``, and ``customers`` where each has one row."""
+    found = _value_rows(Steps(), d, cut)
+    keys = ", ".join(cut.keys)
+    return found.then("values_of", f"select {keys}, value, is_reached, count(*) as n\nfrom valued group by {keys}, value, is_reached")
+
+
+def compile_extent(d: Distribution, cut: Cut) -> Steps:
+    """The first beginning and the last end of a duration's rows, in microseconds."""
+    found = _value_rows(Steps(), d, cut)
+    steps = Steps(tuple(s for s in found.steps if s.name not in {"worked", "valued"}))
+    return steps.then("ends_of", "select min(began) as first, max(ended) as last from timed")
+
+
+def compile_threshold_sums(d: Distribution, cut: Cut) -> Steps:
+    """Of the customers, how many of their values lie at or below the threshold of their period and member, and how many values they have.
+
+    Columns as of :func:`compile_sums` for two parts.
+    """
+    found = _value_rows(Steps(), d, cut)
+    keys = ", ".join(f"v.{k}" for k in cut.keys)
+    on = " and ".join(f"h.{k} = v.{k}" for k in cut.keys)
+    found = found.then(
+        "cells",
+        f"select {keys}, v._customer, v._alone, count(*) filter (where v.is_reached and v.value <= h.threshold) as x0, count(*) as x1, count(*) as n0, count(*) as t0\n"
+        f"from valued as v join {THRESHOLDS} as h on {on}\nwhere v.value is not null group by {keys}, v._customer, v._alone",
+    )
+    part = Part(d.source, "count(*)")
+    plan = Plan((part, Part(d.source, "count(1)")), (part,), ((0, 0), (0, 1), (1, 1)), ())
+    return _summed(found, plan, cut)
+
+
+def columns_needed(measures: Sequence[Measure], where: str | None, dimension: str | None) -> dict[Source, list[str]]:
+    """Of each source the columns that its query reads, by their names in the SQL."""
+    found: dict[Source, list[str]] = {}
+    asked = [*(paths_of(where) if where else []), *([dimension] if dimension and dimension != AGE else [])]
+    for measure in measures:
+        for part in measure.parts:
+            sqls = [part.sql] if not part.per_customer else [sql for _, sql in part.per_customer]
+            _note(found, part.source, [*sqls, part.where, part.counts, part.source.where], asked)
+        d = measure.distribution
+        if d:
+            _note(found, d.source, [d.where, d.value, d.is_over, d.source.where], asked)
+    return found
+
+
+def _note(found: dict[Source, list[str]], source: Source, sqls: Iterable[str | None], asked: Sequence[str]) -> None:
+    names = found.setdefault(source, list(asked))
+    for sql in sqls:
+        if sql:
+            names += [n for n in paths_of(sql) if n not in names]
+
+
+def is_stock(source: Source) -> bool:
+    return source.time == STOCK_TIME

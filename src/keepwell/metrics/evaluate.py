@@ -1,83 +1,76 @@
 """The one evaluator: web, API, command line, reports and refresh all read KPIs through :func:`evaluate`."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
-from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
-from keepwell.core.periods import Calendar, Grain, Period, Span
+from keepwell.core.errors import WrongUseError, did_you_mean
+from keepwell.core.periods import Grain, Period, Span
+from keepwell.engine.aggregates import paths_of, with_flat_paths
 from keepwell.engine.protocol import Engine
-from keepwell.engine.sql import SqlError, Steps, literal
+from keepwell.engine.sql import SqlError, Steps
 from keepwell.engine.walls import check_expression
-from keepwell.lake.entity import entities
-from keepwell.metrics import intervals
+from keepwell.metrics import clocks, hierarchies, placement
 from keepwell.metrics.compile import (
+    AGE,
+    AGE_DAYS,
+    AGES,
+    COMPARISONS,
+    DAYS,
+    RETURNING,
     TOTAL,
-    Rates,
-    Slice,
-    UnsliceableError,
-    compile_kpis,
-    fact_rows,
-    missing_rates,
-    period_start_sql,
-    with_period_sql,
+    WORKING,
+    Cut,
+    Plan,
+    columns_needed,
+    compile_extent,
+    compile_sums,
 )
-from keepwell.metrics.fact import Fact, dimensions_of, facts
-from keepwell.metrics.intervals import CrossSums, Interval, Sums
-from keepwell.metrics.kpi import Kind, Kpi, Unit, WhenEmpty
-from keepwell.metrics.reading import PLACES, Reading, Readings, Status
+from keepwell.metrics.dimensions import WITH_HISTORY, LookUps, Path, UnsliceableError, is_dividing, known_paths, path_of
+from keepwell.metrics.distributions import quantiles
+from keepwell.metrics.fact import MOMENTS, PERIOD_STARTS, facts
+from keepwell.metrics.intervals import Interval
+from keepwell.metrics.kpi import Kpi, WhenEmpty
+from keepwell.metrics.measure import Measure, Placement, Source
+from keepwell.metrics.reading import Reading, Readings, Status
+from keepwell.metrics.session import Extent, Ground, Session, Tables
+from keepwell.metrics.values import Change, Value, change_of, kept, value_of
 
-
-class Tables(Protocol):
-    """Where the evaluator reads from: the lake at one moment, or the rows of a worked example."""
-
-    def register(self, engine: Engine, name: str) -> None:
-        """Make an entity readable by its name."""
-
-    def rows(self, name: str) -> int:
-        """How many rows a table has."""
-
-
-class MissingRateError(KeepwellError):
-    """Amounts in a currency for whose day there is no exchange rate."""
+# up to so many rows the third moments, by which intervals allow for skewness, come with the first query; samples beyond are large
+CUBED_ROWS = 400_000
+# with fewer customers than this an interval allows for skewness
+SKEWED_BELOW = 2_000
 
 
 @dataclass(frozen=True)
 class Question:
-    """What to read. ``grain`` None is the span's own; ``where`` is SQL over the fact's own and the customer's columns."""
+    """What to read. ``grain`` None is the span's own; ``where`` is SQL over columns and the ways to them (``owner_id.team``)."""
 
     span: Span
     grain: Grain | None = None
     dimension: str | None = None
     where: str | None = None
     as_of: date | None = None
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What a workspace settles for all its KPIs."""
-
-    calendar: Calendar
-    currency: str
-    today: date
-    rate_max_age_days: int = 7
+    has_comparisons: bool = True
 
 
 def evaluate(engine: Engine, tables: Tables, kpis: Sequence[Kpi], question: Question, ground: Ground) -> Readings:
-    """Readings of every KPI for every period and member, in the order of the KPIs; one query a fact and date.
+    """Readings of every KPI for every period and member, in the order of the KPIs; one query a source.
 
     A dimension that a KPI's fact does not have, a filter that can't be read or a missing exchange rate is an error.
     """
+    return read(Session(engine, tables, ground, question.as_of), kpis, question)
+
+
+def read(session: Session, kpis: Sequence[Kpi], question: Question) -> Readings:
+    """The same in a session that is kept for several questions, whose ``as_of`` it is."""
     where = check_expression(question.where) if question.where else None
-    groups: dict[tuple[str, str], list[Kpi]] = defaultdict(list)
-    for kpi in kpis:
-        groups[kpi.fact, kpi.time].append(kpi)
     found: dict[str, list[Reading]] = {}
-    for (fact_name, _), members in groups.items():
-        reader = _Reader(engine, tables, facts()[fact_name], members, question, ground, where)
+    for members in _bundles(kpis):
+        reader = _Reader(session, members, question, where)
         try:
             found.update(reader.read())
         except SqlError as error:
@@ -89,72 +82,127 @@ def evaluate(engine: Engine, tables: Tables, kpis: Sequence[Kpi], question: Ques
     return Readings(tuple(r for kpi in kpis for r in found[kpi.name]))
 
 
-@dataclass(frozen=True)
-class _Extent:
-    """The days and the last instant that a fact's data covers."""
+def _bundles(kpis: Iterable[Kpi]) -> list[list[Kpi]]:
+    """KPIs that are computed together: from the same sources, or quantiles of the same value."""
+    groups: dict[object, list[Kpi]] = defaultdict(list)
+    for kpi in kpis:
+        d = kpi.measure.distribution
+        groups[replace(d, quantile="") if d else frozenset(kpi.measure.sources)].append(kpi)
+    return list(groups.values())
 
-    first: date | None
-    last: date | None
-    fresh_until: datetime | None
+
+@dataclass(frozen=True)
+class _Frame:
+    """The periods that are asked for and those that they are compared with."""
+
+    wanted: list[Period]
+    everything: list[Period]
+    before: dict[date, date]
+    last_year: dict[date, date]
+
+    def end_of(self, start: date) -> date:
+        return next(p.end for p in self.everything if p.start == start)
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the KPIs of one fact and date."""
+    """Reads the KPIs of one bundle."""
 
-    engine: Engine
-    tables: Tables
-    fact: Fact
+    session: Session
     kpis: list[Kpi]
     question: Question
-    ground: Ground
     where: str | None
 
-    def read(self) -> dict[str, list[Reading]]:
-        for name in {*self.fact.reads, "customers", "customers_history", "fx_rates"}:
-            self.tables.register(self.engine, name)
-        extent = self._extent()
-        wanted = self._periods(extent)
-        if not wanted:
-            return {k.name: [] for k in self.kpis}
-        cut = self._slice(wanted)
-        rates = self._rates(cut)
-        steps = self._compiled(cut, rates)
-        rows = self.engine.arrow(steps).to_pylist()
-        by_cell = {(r["period_start"], r["member"]): r for r in rows}
-        members = sorted({r["member"] for r in rows}) if self.question.dimension else [TOTAL]
+    @property
+    def measures(self) -> list[Measure]:
+        return [k.measure for k in self.kpis]
 
-        def is_told(period: Period, member: str) -> bool:
-            """A member is told in a period in which it has rows, or in one with which such a period is compared."""
-            starts = (period.start, cut.before.get(period.start), cut.last_year.get(period.start))
-            return self.question.dimension is None or any((start, member) in by_cell for start in starts)
-
-        return {
-            kpi.name: [self._reading(i, kpi, p, m, by_cell, extent, cut) for p in wanted for m in members if is_told(p, m)]
-            for i, kpi in enumerate(self.kpis)
-        }
+    @property
+    def sources(self) -> list[Source]:
+        return list(dict.fromkeys(s for m in self.measures for s in m.sources))
 
     @property
     def grain(self) -> Grain:
         return self.question.grain or self.question.span.grain
 
-    @property
-    def time(self) -> str:
-        return self.kpis[0].time
+    def read(self) -> dict[str, list[Reading]]:
+        cut = self._cut()
+        extent = self._extent(cut)
+        frame = self._frame(extent)
+        if not frame.wanted:
+            return {k.name: [] for k in self.kpis}
+        self._prepare(cut, extent, frame)
+        values, rows = self._values(cut)
+        members = sorted({m for cells in values.values() for _, m in cells}, key=_member_order) if self.question.dimension else [TOTAL]
+        return {kpi.name: self._readings(kpi, values[kpi.name], rows, members, extent, frame) for kpi in self.kpis}
 
-    def _extent(self) -> _Extent:
-        instant = self.fact.instants.get(self.time)
-        newest = f"max({instant})" if instant else f"cast(max({self.time}) as timestamptz)"
-        until = f"where {self.time} <= {literal(self.question.as_of)}" if self.question.as_of else ""
-        steps = (
-            Steps()
-            .then("fact", fact_rows(self.fact))
-            .then("extent", f"select min({self.time}) as first, max({self.time}) as last, {newest} as newest from fact {until}")
-        )
-        row = self.engine.arrow(steps).to_pylist()[0]
-        return _Extent(row["first"], row["last"], row["newest"])
+    # ----------------------------------------------------------- preparing
 
-    def _periods(self, extent: _Extent) -> list[Period]:
+    def _cut(self) -> Cut:
+        """What the question asks of these facts: the ways to its columns, and its filter with every parent's descendants."""
+        dimension, where = self.question.dimension, self.where
+        needed = columns_needed(self.measures, where, dimension)
+        if dimension == AGE and not all(k.is_by_age for k in self.kpis):
+            raise WrongUseError(f"{self.kpis[0].name} can't be broken down by {AGE!r}.", "Only the retention of cohorts can.")
+        asked: dict[str, Path] = {}
+        look_ups: dict[Source, LookUps] = {}
+        has_history = [e for e in WITH_HISTORY if self.session.tables.rows(f"{e}_history")]
+        for source, names in needed.items():
+            paths = {name: self._path(source, name) for name in names}
+            if dimension in paths and not is_dividing(paths[dimension]):
+                raise WrongUseError(
+                    f"{self.kpis[0].name} can't be broken down by {dimension!r}.", "A dimension is a name or a code, not an amount or a moment."
+                )
+            look_ups[source] = LookUps(tuple(p for p in paths.values() if p.hops or p.attribute is not None), has_history)
+            asked |= paths
+        flat = None
+        if where:
+            named = {n: asked[n] for n in paths_of(where)}
+            flat = with_flat_paths(hierarchies.with_descendants(where, named, self._tree))
+        return Cut(dimension, flat, look_ups, has_comparisons=self.question.has_comparisons, variant=self.session.ground.active_by)
+
+    def _path(self, source: Source, name: str) -> Path:
+        fact = facts()[source.fact]
+        own = fact.columns_at(source.time)
+        if name in own or (name in {"period_start", "period_end"} and name not in own):
+            return Path(name, (), name)
+        try:
+            return path_of(fact, source.time, name)
+        except UnsliceableError as error:
+            raise WrongUseError(
+                f"{self.kpis[0].name} can't be broken down by {name!r}.", did_you_mean(name, error.known or known_paths(fact, source.time))
+            ) from error
+
+    def _tree(self, entity: str, key: str, parent: str) -> list[tuple[str, str]]:
+        self.session.make_ready(entity)
+        steps = Steps().then("tree", f'select "{key}" as child, "{parent}" as parent from "{entity}" where "{parent}" is not null')
+        return [(r["child"], r["parent"]) for r in self.session.engine.arrow(steps).to_pylist()]
+
+    def _extent(self, cut: Cut) -> Extent:
+        """The days that every part covers: where one is not known yet, a formula of several says nothing."""
+        found = [self.session.extent(s, cut.variant) for s in self.sources]
+        firsts = [e.first for e in found if e.first is not None]
+        lasts = [e.last for e in found if e.last is not None]
+        fresh = [e.fresh_until for e in found if e.fresh_until is not None]
+        if len(firsts) < len(found):
+            return Extent(None, None, None)
+        return Extent(max(firsts), min(lasts), min(fresh, default=None))
+
+    def _frame(self, extent: Extent) -> _Frame:
+        calendar = self.session.ground.calendar
+        wanted = self._periods(extent)
+        before: dict[date, date] = {}
+        last_year: dict[date, date] = {}
+        everything = {p.start: p for p in wanted}
+        if self.grain is not Grain.ALL and self.question.has_comparisons:
+            for period in wanted:
+                for store, other in ((before, calendar.previous_or_none(period)), (last_year, calendar.same_last_year_or_none(period))):
+                    if other is not None:
+                        store[period.start] = other.start
+                        everything.setdefault(other.start, other)
+        return _Frame(wanted, sorted(everything.values()), before, last_year)
+
+    def _periods(self, extent: Extent) -> list[Period]:
         """The periods asked for; a span without ends is that of the data."""
         span = self.question.span
         first, last = span.start, span.end
@@ -162,73 +210,141 @@ class _Reader:
             if extent.first is None or extent.last is None:
                 return []
             first, last = max(first, extent.first), min(last, extent.last)
+            if last < first:
+                return []
         if self.grain is Grain.ALL or (self.question.grain is None and span.grain is Grain.ALL):
             return [Period(span.label, Grain.ALL, first, last)]
-        return self.ground.calendar.periods(self.grain, first, last)
+        return self.session.ground.calendar.periods(self.grain, first, last)
 
-    def _slice(self, wanted: Sequence[Period]) -> Slice:
-        calendar = self.ground.calendar
-        before: dict[date, date] = {}
-        last_year: dict[date, date] = {}
-        everything = {p.start: p for p in wanted}
-        if self.grain is not Grain.ALL:
-            for period in wanted:
-                for store, other in ((before, calendar.previous_or_none(period)), (last_year, calendar.same_last_year_or_none(period))):
-                    if other is not None:
-                        store[period.start] = other.start
-                        everything.setdefault(other.start, other)
-        periods = tuple((p.start, p.end) for p in sorted(everything.values()))
-        return Slice(self.grain, periods, before, last_year, self.question.dimension, self.where, self.question.as_of)
+    def _prepare(self, cut: Cut, extent: Extent, frame: _Frame) -> None:
+        """Make readable all that the query reads: entities, and the tables that place rows in periods."""
+        session, calendar, last_day = self.session, self.session.ground.calendar, self.session.last_day
+        until = self.question.as_of or date.max
+        entities = {e for s in self.sources for e in facts()[s.fact].reads} | {e for found in cut.look_ups.values() for e in found.entities}
+        for name in sorted(entities):
+            session.make_ready(name)
+        for name in {e for found in cut.look_ups.values() for e in found.with_versions}:
+            session.make_ready(f"{name}_history")
+        for source in self.sources:
+            first = date.min if source.placement in {Placement.STOCK, Placement.COHORT} else self._first_day(source, frame)
+            session.check_rates(facts()[source.fact], first, frame.everything[-1].end)
+        engine = session.engine
+        everything = frame.everything
+        engine.lend(MOMENTS, placement.moments(everything, calendar, last_day))
+        engine.lend(PERIOD_STARTS, placement.period_starts(everything))
+        engine.lend(COMPARISONS, placement.comparisons(everything, frame.before, frame.last_year))
+        session.lend_observed(self._observed_until(extent))
+        for source in self.sources:
+            match source.placement:
+                case Placement.TRAILING if source.window:
+                    engine.lend(DAYS, placement.trailing(everything, source.window, until))
+                case Placement.RETURNING:
+                    engine.lend(RETURNING, placement.returning(everything, calendar, until))
+                case Placement.COHORT:
+                    engine.lend(DAYS, placement.days(everything, until))
+                    active = session.extent(replace(source, time=source.returned_on or source.time), cut.variant)
+                    ages, days = placement.ages(everything, calendar, min(active.last or last_day, last_day - timedelta(days=1)))
+                    engine.lend(AGES, ages)
+                    engine.lend(AGE_DAYS, days)
+                case Placement.FLOW:
+                    engine.lend(DAYS, placement.days(everything, until))
+                case _:
+                    pass
 
-    def _rates(self, cut: Slice) -> Rates:
-        rates = Rates(self.ground.currency, self.ground.rate_max_age_days, needed=False)
-        if not self.fact.money_columns:
-            return rates
-        foreign = (
-            Steps()
-            .then("fact", fact_rows(self.fact))
-            .then("foreign_amounts", f"select 1 as x from fact where currency <> {literal(rates.reporting)} limit 1")
-        )
-        if not self.engine.arrow(foreign).num_rows:
-            return rates
-        missing = self.engine.arrow(missing_rates(self.fact, rates, self.time, cut)).to_pylist()
-        if missing:
-            m = missing[0]
-            pair = f"{m['currency']}/{rates.reporting}"
-            newest = f"the newest one before is of {m['rated_on']}" if m["rated_on"] else "there is none before"
-            raise MissingRateError(
-                f"There is no exchange rate {pair} for {m['day']}: {newest}, and a rate counts for {rates.max_age_days} days.",
-                "Import `fx_rates` (currency, on, rate: reporting currency per unit) for those days.",
-            )
-        return Rates(rates.reporting, rates.max_age_days, needed=True)
+    def _first_day(self, source: Source, frame: _Frame) -> date:
+        first = frame.everything[0]
+        if source.window:
+            return placement.window_start(first, source.window)
+        if source.placement is Placement.RETURNING:
+            earlier = self.session.ground.calendar.previous_or_none(first)
+            return earlier.start if earlier else first.start
+        return first.start
 
-    def _compiled(self, cut: Slice, rates: Rates) -> Steps:
-        has_history = self.tables.rows("customers_history") > 0
-        try:
-            steps = compile_kpis(self.kpis, self.fact, cut, rates, has_history=has_history)
-        except UnsliceableError as error:
-            known = [*self.fact.dimensions, *dimensions_of(entities()["customers"])]
-            raise WrongUseError(f"{self.kpis[0].name} can't be broken down by {str(error)!r}.", did_you_mean(str(error), known)) from error
-        calendar = self.ground.calendar
-        start = period_start_sql(self.grain, self.time, calendar.week_start, calendar.fiscal_start)
-        if self.grain is Grain.ALL:
-            start = f"DATE {literal(cut.periods[0][0])}"
-        return with_period_sql(steps, start)
+    def _observed_until(self, extent: Extent) -> datetime:
+        """Up to when it is known that something has not happened yet: the day looked from, or the end of the data."""
+        end = self.session.end_of_last_day
+        if self.question.as_of is None and extent.fresh_until is not None:
+            return min(end, extent.fresh_until)
+        return end
 
-    def _reading(
-        self, i: int, kpi: Kpi, period: Period, member: str, cells: Mapping[tuple[date, str], dict[str, Any]], extent: _Extent, cut: Slice
+    # ------------------------------------------------------------- values
+
+    def _values(self, cut: Cut) -> tuple[dict[str, dict[tuple[date, str], Value]], dict[tuple[date, str], dict[str, Any]]]:
+        d = self.kpis[0].measure.distribution
+        if d is not None:
+            if d.is_business:
+                cut = self._with_working_time(cut)
+            return quantiles(self.session.engine, self.kpis, d, cut), {}
+        rows_read = sum(self.session.rows_of(facts()[s.fact]) for s in self.sources)
+        cut = replace(cut, has_cubes=rows_read <= CUBED_ROWS)
+        rows, plan = self._sums(cut)
+        if not cut.has_cubes and plan.cubes and any(r[f"c{i}"] < SKEWED_BELOW for r in rows.values() for i in range(len(plan.counted))):
+            cubed, _ = self._sums(replace(cut, has_cubes=True, has_comparisons=False))
+            for cell, row in rows.items():
+                row.update({k: v for k, v in cubed.get(cell, {}).items() if k.startswith("q")})
+        return {k.name: {cell: value_of(k, plan, row) for cell, row in rows.items()} for k in self.kpis}, rows
+
+    def _sums(self, cut: Cut) -> tuple[dict[tuple[date, str], dict[str, Any]], Plan]:
+        steps, plan = compile_sums(self.measures, cut)
+        rows = self.session.engine.arrow(steps).to_pylist()
+        return {(r["period_start"], r.get("member", TOTAL)): r for r in rows}, plan
+
+    def _with_working_time(self, cut: Cut) -> Cut:
+        d = self.kpis[0].measure.distribution
+        assert d is not None  # noqa: S101 - only called for distributions
+        session = self.session
+        plain = replace(d, is_business=False)
+        row = session.engine.arrow(compile_extent(plain, cut)).to_pylist()[0]
+        for name in ("business_hours", "calendar"):
+            session.make_ready(name)
+        hours = session.engine.arrow(Steps().then("hours", "select team, weekday, opens_at, closes_at, time_zone, country from business_hours")).to_pylist()
+        days_off = session.engine.arrow(Steps().then("days", 'select country, "on", is_business_day from calendar')).to_pylist()
+        working = clocks.working_time(hours, days_off, row["first"], row["last"])
+        session.engine.lend(WORKING, working)
+        return replace(cut, scheduled_teams=tuple(sorted(set(working.column("team").to_pylist()))))
+
+    # ----------------------------------------------------------- readings
+
+    def _readings(
+        self,
+        kpi: Kpi,
+        values: Mapping[tuple[date, str], Value],
+        rows: Mapping[tuple[date, str], Mapping[str, Any]],
+        members: Sequence[str],
+        extent: Extent,
+        frame: _Frame,
+    ) -> list[Reading]:
+        def is_told(period: Period, member: str) -> bool:
+            """A member is told in a period in which it has rows, or in one with which such a period is compared."""
+            starts = (period.start, frame.before.get(period.start), frame.last_year.get(period.start))
+            return self.question.dimension is None or any((start, member) in values for start in starts)
+
+        hash_ = kpi.definition_hash
+        return [self._reading(kpi, p, m, values, rows, extent, frame, hash_) for p in frame.wanted for m in members if is_told(p, m)]
+
+    def _reading(  # noqa: PLR0913 - the pieces of one line
+        self,
+        kpi: Kpi,
+        period: Period,
+        member: str,
+        values: Mapping[tuple[date, str], Value],
+        rows: Mapping[tuple[date, str], Mapping[str, Any]],
+        extent: Extent,
+        frame: _Frame,
+        hash_: str,
     ) -> Reading:
-        row = cells.get((period.start, member))
-        now = _of_period(i, kpi, row, period.start, period.end, extent)
+        now = self._at(kpi, values.get((period.start, member)), period.start, period.end, extent)
+        row = rows.get((period.start, member), {})
         changes = []
-        for prefix, starts in (("p", cut.before), ("y", cut.last_year)):
+        for prefix, starts in (("p", frame.before), ("y", frame.last_year)):
             other = starts.get(period.start)
-            then, is_known = None, True
-            if other is not None:
-                end = next(e for s, e in cut.periods if s == other)
-                then = _of_period(i, kpi, cells.get((other, member)), other, end, extent)
-                is_known = _begins_in_time(other, end, extent)
-            change = _change(kpi, i, prefix, now, then, row)
+            if other is None:
+                changes.append(Change())
+                continue
+            end = frame.end_of(other)
+            then = self._at(kpi, values.get((other, member)), other, end, extent)
+            change = change_of(kpi, now, then, prefix, row)
+            is_known = self._begins_in_time(kpi, other, end, extent)
             changes.append(change if is_known or change.value is None else replace(change, is_real=False))
         return Reading(
             kpi=kpi.name,
@@ -242,10 +358,11 @@ class _Reader:
             ci_low=now.interval.low if now.interval else None,
             ci_high=now.interval.high if now.interval else None,
             n=now.n,
-            numerator=_kept(now.sums.num) if now.sums else None,
-            denominator=_kept(now.sums.den) if now.sums and kpi.kind is Kind.RATIO else None,
+            missing=now.missing,
+            numerator=now.numerator,
+            denominator=now.denominator,
             status=now.status,
-            is_open=period.end >= (self.question.as_of or self.ground.today),
+            is_open=self._is_open(kpi, period),
             coverage=now.coverage,
             fresh_until=extent.fresh_until,
             change_previous=changes[0].value,
@@ -256,75 +373,43 @@ class _Reader:
             change_last_year_ci_low=changes[1].low,
             change_last_year_ci_high=changes[1].high,
             change_last_year_is_real=changes[1].is_real,
-            definition_hash=kpi.definition_hash,
+            definition_hash=hash_,
         )
 
+    def _at(self, kpi: Kpi, value: Value | None, start: date, end: date, extent: Extent) -> Value:
+        """The value of a period; without rows 0 or nothing; nothing while what is counted may still happen."""
+        is_stock = any(s.placement is Placement.STOCK for s in self.sources)
+        last = self.session.last_day if is_stock else extent.last
+        is_within_data = extent.first is not None and last is not None and end >= extent.first and start <= last
+        if value is not None and len(self.sources) > 1 and not is_within_data:
+            return Value(None, None, 0, 0, None, None, Status.NO_DATA)
+        if value is None or (value.n == 0 and value.value is None):
+            missing = value.missing if value else 0
+            if kpi.when_empty is WhenEmpty.ZERO and is_within_data:
+                zero = kept(Decimal(0))
+                interval = None if is_stock else Interval(0.0, 0.0)
+                return Value(zero, interval, 0, missing, zero, None, Status.OK, {}, 0.0)
+            return Value(None, None, 0, missing, None, None, Status.NO_DATA)
+        if kpi.settles_after_days and self._settles_on(kpi, end) >= self.session.last_day:
+            # a low number would be no finding, only early
+            return replace(value, value=None, interval=None, status=Status.NO_DATA)
+        return value
 
-@dataclass(frozen=True)
-class _Value:
-    """A KPI in one period, before it is compared."""
+    def _settles_on(self, kpi: Kpi, end: date) -> date:
+        return end if end >= date(9990, 1, 1) else end + timedelta(days=kpi.settles_after_days)
 
-    value: Decimal | None
-    interval: Interval | None
-    n: int
-    sums: Sums | None
-    status: Status
-    coverage: float | None
+    def _is_open(self, kpi: Kpi, period: Period) -> bool:
+        return self._settles_on(kpi, period.end) >= self.session.last_day
 
-
-@dataclass(frozen=True)
-class _Change:
-    value: Decimal | None = None
-    low: float | None = None
-    high: float | None = None
-    is_real: bool | None = None
-
-
-def _kept(value: Decimal) -> Decimal:
-    return value.quantize(PLACES)
-
-
-def _of_period(i: int, kpi: Kpi, row: Mapping[str, Any] | None, start: date, end: date, extent: _Extent) -> _Value:
-    n = int(row[f"n_{i}"]) if row else 0
-    if row is None or n == 0:
-        is_within_data = extent.first is not None and extent.last is not None and end >= extent.first and start <= extent.last
-        if kpi.when_empty is WhenEmpty.ZERO and is_within_data:
-            return _Value(_kept(Decimal(0)), Interval(0.0, 0.0), 0, _NO_SUMS, Status.OK, None)
-        return _Value(None, None, 0, None, Status.NO_DATA, None)
-    sums = Sums(int(row[f"cells_{i}"]), *(Decimal(row.get(f"{part}_{i}") or 0) for part in ("num", "den", "nn", "nd", "dd")))
-    coverage = float(row[f"covered_{i}"]) / n
-    status = Status.TOO_FEW if n < kpi.min_n else Status.OK
-    if kpi.kind is Kind.RATIO:
-        if sums.den == 0:
-            return _Value(None, None, n, sums, Status.NO_DATA, coverage)
-        interval = intervals.of_share(sums) if kpi.unit is Unit.SHARE else intervals.of_ratio(sums)
-        return _Value(_kept(sums.ratio), interval, n, sums, status, coverage)
-    return _Value(_kept(sums.num), intervals.of_flow(sums), n, sums, status, coverage)
+    def _begins_in_time(self, kpi: Kpi, start: date, end: date, extent: Extent) -> bool:
+        """Whether the data reach back over at least half of the period: a year of which they know a month is no measure of the next."""
+        windows = [s.window for s in kpi.measure.sources if s.window]
+        if windows:
+            start = min(placement.window_start(Period("", self.grain, start, end), w) for w in windows)
+        missing = (extent.first - start).days if extent.first else 0
+        return missing <= ((end - start).days + 1) / 2
 
 
-_NO_SUMS = Sums(0, Decimal(0), Decimal(0), Decimal(0), Decimal(0), Decimal(0))
-
-
-def _begins_in_time(start: date, end: date, extent: _Extent) -> bool:
-    """Whether the data reach back over at least half of the period: a year of which they know a month is no measure of the next."""
-    missing = (extent.first - start).days if extent.first else 0
-    return missing <= ((end - start).days + 1) / 2
-
-
-def _change(kpi: Kpi, i: int, prefix: str, now: _Value, then: _Value | None, row: Mapping[str, Any] | None) -> _Change:
-    """The difference, its interval, and whether it is real: more than chance and at least worth saying."""
-    if then is None or now.value is None or then.value is None or now.sums is None or then.sums is None:
-        return _Change()
-    difference = now.value - then.value
-    cross = CrossSums(*(Decimal((row or {}).get(f"{prefix}_{part}_{i}") or 0) for part in ("nn", "nd", "dn", "dd")))
-    if kpi.kind is Kind.RATIO:
-        variance = intervals.ratio_change_variance(now.sums, then.sums, cross)
-    else:
-        variance = intervals.flow_change_variance(now.sums, then.sums, cross)
-    interval = intervals.of_difference(float(difference), variance)
-    if interval is None:
-        return _Change(difference, is_real=False)
-    excludes_zero = interval.low > 0 or interval.high < 0
-    is_enough = Status.TOO_FEW not in {now.status, then.status}
-    is_real = excludes_zero and is_enough and abs(float(difference)) >= kpi.smallest_change(float(then.value))
-    return _Change(difference, interval.low, interval.high, is_real)
+def _member_order(member: str) -> tuple[int, int, str]:
+    """Numbers by size, then words."""
+    return (0, int(member), "") if member.isdecimal() else (1, 0, member)

@@ -42,6 +42,7 @@ class Reading:
     ci_low: float | None
     ci_high: float | None
     n: int
+    missing: int
     numerator: Decimal | None
     denominator: Decimal | None
     status: Status
@@ -77,6 +78,7 @@ class Readings(Sequence[Reading]):
     """Readings in the order of KPI, period and member: a sequence, an Arrow table, a data frame, a table in a notebook."""
 
     items: tuple[Reading, ...]
+    warnings: tuple[str, ...] = ()  # what a reader should know of how they came to be
 
     @overload
     def __getitem__(self, index: int) -> Reading: ...

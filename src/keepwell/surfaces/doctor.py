@@ -14,7 +14,7 @@ from keepwell.core.workspace import Workspace
 from keepwell.lake import delta, head, journal, locks, runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.table import table
-from keepwell.metrics.kpi import catalogue
+from keepwell.metrics.kpi_file import catalogue
 
 LITTLE_DISK = 2 << 30
 OLDEST_PYTHON = (3, 11)

@@ -1,8 +1,8 @@
 """The Python API: a workspace opened, its KPIs and customers read."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,9 @@ from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.snapshots import Snapshot
 from keepwell.metrics.evaluate import Question, evaluate
-from keepwell.metrics.kpi import Kpi, catalogue, kpi
+from keepwell.metrics.kpi import Kpi, kpi
+from keepwell.metrics.kpi_file import catalogue
+from keepwell.metrics.lineage import Lineage, lineage, sources
 from keepwell.metrics.reading import Reading, Readings, Status
 from keepwell.surfaces.worker.refresh import ground_of
 
@@ -61,6 +63,41 @@ class Rows:
     def _repr_html_(self) -> str:
         html = self.to_pandas().head(100).to_html(index=False)
         return str(html)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A KPI with where it comes from, and how well that is covered in the last whole month."""
+
+    kpi: Kpi
+    lineage: Lineage
+    period: str
+    coverage: float | None
+    fresh_until: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        return kpi_json(self.kpi) | {
+            "example": {k: v for k, v in asdict(self.kpi.example).items() if v is not None},
+            "lineage": {
+                "facts": list(self.lineage.facts),
+                "entities": {e: list(c) for e, c in self.lineage.columns.items()},
+                "sources": [{k: _plain(v) for k, v in asdict(s).items()} for s in self.lineage.sources],
+            },
+            "coverage": self.coverage,
+            "coverage_period": self.period,
+            "fresh_until": self.fresh_until.isoformat() if self.fresh_until else None,
+        }
+
+
+def kpi_json(k: Kpi) -> dict[str, Any]:
+    """A definition as plain values."""
+    return {
+        "name": k.name, "theme": k.theme, "title": k.title, "meaning": k.meaning, "formula": k.formula, "pitfalls": k.pitfalls,
+        "kind": str(k.kind), "definition": k.definition, "unit": str(k.unit), "better": str(k.better), "additivity": str(k.additivity),
+        "when_empty": str(k.when_empty), "min_n": k.min_n, "material": k.material, "dimensions": list(k.dimensions),
+        "benchmark": asdict(k.benchmark) if k.benchmark else None, "owner": k.owner, "version": k.version, "definition_hash": k.definition_hash,
+        "is_users": k.is_users,
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:
@@ -128,6 +165,21 @@ class Workspace:
         with lake.engine(lake.folder / ".spill") as engine:
             found = evaluate(engine, snapshot, wanted, question, ground)
         return Readings(tuple(replace(r, run_id=past.run_id if past else None) for r in found))
+
+    def definition(self, name: str) -> Definition:
+        """What a KPI means and where it comes from: entities, columns, sources, coverage and freshness."""
+        found = kpi(name, self.kpis)
+        came_from = lineage(found)
+        lake = self.lake
+        snapshot = lake.snapshot()
+        period = self.place.calendar.parse("last-month", today=self.today)
+        with lake.engine(lake.folder / ".spill") as engine:
+            came_from = replace(came_from, sources=sources(engine, snapshot, came_from))
+        with lake.engine(lake.folder / ".spill") as engine:
+            question = Question(period, has_comparisons=False)
+            readings = evaluate(engine, snapshot, [found], question, ground_of(self.place, self.today))
+        reading = readings[0] if readings else None
+        return Definition(found, came_from, period.label, reading.coverage if reading else None, reading.fresh_until if reading else None)
 
     def customers(self, where: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None) -> Rows:
         """Customers without their personal columns, ordered by id; ``where`` is SQL over their columns."""

@@ -1,4 +1,4 @@
-"""Commands about numbers: refresh, runs, show, kpis, kpi, customers."""
+"""Commands about numbers: refresh, runs, show, kpi, customers."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -11,10 +11,9 @@ from rich.text import Text
 
 from keepwell.core.errors import unknown
 from keepwell.core.periods import Grain
-from keepwell.core.settings import EngineName, Settings
+from keepwell.core.settings import EngineName
 from keepwell.lake import runs as run_store
 from keepwell.lake.runs import Run
-from keepwell.metrics.kpi import Kpi, kpi
 from keepwell.metrics.reading import Reading, Readings
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note, say, watcher
 from keepwell.surfaces.cli.opening import opened
@@ -34,7 +33,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("refresh")(refresh)
     app.command("runs")(list_runs)
     app.command("show")(show_run)
-    app.command("kpis")(list_kpis)
     app.command("kpi")(read_kpis)
     app.command("customers")(list_customers)
 
@@ -107,68 +105,6 @@ def show_run(
     answer([found.to_json()], table, format_, output)
 
 
-def list_kpis(
-    context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="One KPI, for its definition and example.", show_default=False)] = None,
-    format_: FormatOption = Format.TABLE,
-    output: OutputOption = None,
-) -> None:
-    """The catalogue; with a name its definition and example."""
-    workspace = opened(context)
-    known = workspace.kpis
-    settings = workspace.place.settings
-    word = words_of(settings.locale)
-    if name is not None:
-        found = kpi(name, known)
-        answer([_kpi_json(found)], lambda: _definition(found, settings, word), format_, output)
-        return
-    answer([_kpi_json(k) for k in known.values()], lambda: _catalogue(list(known.values()), settings, word), format_, output)
-
-
-def _kpi_json(k: Kpi) -> dict[str, Any]:
-    return {
-        "name": k.name, "theme": k.theme, "title": k.title, "meaning": k.meaning, "formula": k.formula, "kind": str(k.kind), "fact": k.fact,
-        "time": k.time, "where": k.where, "expression": k.expression, "numerator": k.numerator, "denominator": k.denominator, "unit": str(k.unit),
-        "better": str(k.better), "additivity": str(k.additivity), "when_empty": str(k.when_empty), "min_n": k.min_n,
-        "dimensions": list(k.dimensions), "version": k.version, "definition_hash": k.definition_hash, "is_users": k.is_users,
-    }  # fmt: skip
-
-
-def _catalogue(known: Sequence[Kpi], settings: Settings, word: Say) -> Table:
-    shown = Table(word("theme"), word("name"), word("title"), word("unit"), word("better"), word("meaning"), box=None, pad_edge=False)
-    for k in known:
-        shown.add_row(k.theme, k.name, k.title[settings.locale], word(k.unit), word(k.better), k.meaning[settings.locale])
-    return shown
-
-
-def _definition(k: Kpi, settings: Settings, word: Say) -> Group:
-    rows = Table(box=None, show_header=False, pad_edge=False)
-    rows.add_column(style="dim")
-    rows.add_column()
-    sql = k.expression or f"{k.numerator}  ÷  {k.denominator}"
-    for label, text in (
-        (word("meaning"), k.meaning[settings.locale]),
-        (word("formula"), k.formula[settings.locale]),
-        (word("unit"), f"{word(k.unit)}, {word(k.better)}"),
-        (word("fact"), f"{k.fact}, {k.time}"),
-        ("SQL", sql + (f"  where {k.where}" if k.where else "")),
-        (word("dimensions"), ", ".join(k.dimensions)),
-        (word("definition"), f"version {k.version}, {k.definition_hash}"),
-        (word("example"), f"{k.example.period}: {k.example.value}, n = {k.example.n}"),
-    ):
-        rows.add_row(label, Text(text))
-    examples = [_example_table(name, listed) for name, listed in k.example.rows.items()]
-    return Group(Text(f"{k.title[settings.locale]}  ({k.name})\n", style="bold"), rows, Text(), *examples)
-
-
-def _example_table(name: str, listed: Sequence[dict[str, Any]]) -> Group:
-    columns = list(dict.fromkeys(c for row in listed for c in row))
-    shown = Table(*columns, box=None, pad_edge=False)
-    for row in listed:
-        shown.add_row(*(Text(str(row.get(c, ""))) for c in columns))
-    return Group(Text(name, style="dim"), shown, Text())
-
-
 def read_kpis(
     context: typer.Context,
     names: Annotated[list[str], typer.Argument(help="KPIs (see `keepwell kpis`).", show_default=False)],
@@ -179,12 +115,16 @@ def read_kpis(
     by: Annotated[str | None, typer.Option(help="Break down by a dimension.")] = None,
     where: Annotated[str | None, typer.Option(help="Only rows for which this SQL holds.")] = None,
     run: Annotated[str | None, typer.Option(help="As that run knew it.")] = None,
+    as_of: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Look from this day: later facts are not known.")] = None,
     format_: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
     """Readings with interval, n, change and whether the change is real."""
     workspace = opened(context)
-    found = workspace.kpi(*names, period=period, grain=grain, by=by, where=where, run=run)
+    day = as_of.date() if as_of else None
+    found = workspace.kpi(*names, period=period, grain=grain, by=by, where=where, run=run, as_of=day)
+    for warning in found.warnings:
+        note(warning)
     settings = workspace.place.settings
     word = words_of(settings.locale)
     if not found and format_ is Format.TABLE:

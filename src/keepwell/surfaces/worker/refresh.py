@@ -13,16 +13,19 @@ from keepwell.core.errors import KeepwellError
 from keepwell.core.ids import new_id
 from keepwell.core.periods import Grain, Span
 from keepwell.core.progress import Progress, Silent, step
+from keepwell.core.settings import Profile
 from keepwell.core.workspace import Workspace
 from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.lake import maintenance, runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.snapshots import Snapshot
-from keepwell.metrics.evaluate import Ground, Question, evaluate
+from keepwell.metrics.evaluate import Question, read
 from keepwell.metrics.fact import facts
-from keepwell.metrics.kpi import Kpi, catalogue
+from keepwell.metrics.kpi import Kpi
+from keepwell.metrics.kpi_file import catalogue
 from keepwell.metrics.reading import Readings
+from keepwell.metrics.session import Ground, Session
 
 # what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
 WHOLE_GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
@@ -32,7 +35,9 @@ EVERYTHING = Span("all", Grain.ALL, date.min, date.max)
 
 def ground_of(workspace: Workspace, day: date) -> Ground:
     """What the workspace settles for all its KPIs, seen from ``day``."""
-    return Ground(workspace.calendar, workspace.settings.currency, day, workspace.settings.fx_max_age_days)
+    settings = workspace.settings
+    active_by = "subscriptions" if settings.profile is Profile.SAAS else "orders"
+    return Ground(workspace.calendar, settings.currency, day, settings.fx_max_age_days, active_by)
 
 
 def refresh(workspace: Workspace, lake: Lake, clock: Clock, *, as_of: date | None = None, progress: Progress | None = None) -> Run:
@@ -85,14 +90,20 @@ def _timed(progress: Progress, seconds: dict[str, float], name: str) -> Iterator
 
 def _readings(engine: DuckDBEngine, snapshot: Snapshot, known: dict[str, Kpi], ground: Ground, as_of: date | None) -> Readings:
     """Every KPI that has data, whole and by each of its dimensions."""
-    present = [k for k in known.values() if any(snapshot.rows(name) for name in facts()[k.fact].reads)]
+    present = [k for k in known.values() if has_data(k, snapshot)]
     questions = [(present, Question(EVERYTHING, grain, as_of=as_of)) for grain in WHOLE_GRAINS]
     by_dimension: dict[str, list[Kpi]] = {}
     for kpi in present:
         for dimension in kpi.dimensions:
             by_dimension.setdefault(dimension, []).append(kpi)
     questions += [(kpis, Question(EVERYTHING, DIMENSION_GRAIN, d, as_of=as_of)) for d, kpis in sorted(by_dimension.items())]
-    return Readings(tuple(r for kpis, question in questions for r in evaluate(engine, snapshot, kpis, question, ground)))
+    session = Session(engine, snapshot, ground, as_of)
+    return Readings(tuple(r for kpis, question in questions for r in read(session, kpis, question)))
+
+
+def has_data(kpi: Kpi, snapshot: Snapshot) -> bool:
+    """Whether every part of the KPI has rows to rest on."""
+    return all(any(snapshot.rows(name) for name in facts()[s.fact].reads) for s in kpi.measure.sources)
 
 
 def kpi_values(run_id: str, readings: Readings) -> pa.Table:

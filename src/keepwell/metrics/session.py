@@ -1,0 +1,208 @@
+"""What all questions of one evaluation share: entities made readable as of a day and in one currency, and the days that they cover."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from keepwell.core.periods import Calendar, Grain, Span
+from keepwell.engine.protocol import Engine
+from keepwell.engine.sql import Steps, literal, quoted
+from keepwell.lake.entity import ColumnType, Entity, entities
+from keepwell.metrics import currencies
+from keepwell.metrics.currencies import Missing
+from keepwell.metrics.fact import MOMENTS, OBSERVED, PERIOD_STARTS, STOCK_TIME, Fact, facts
+from keepwell.metrics.measure import Source
+
+EVALUATORS = {MOMENTS, PERIOD_STARTS, OBSERVED}
+# a row of these is somebody or something that later rows refer to: it is never taken away
+LASTING = {"customers", "contacts", "employees", "products", "channels", "regions", "teams", "campaigns", "programmes", "identities"}
+
+
+class Tables(Protocol):
+    """Where the evaluator reads from: the lake at one moment, or the rows of a worked example."""
+
+    def register(self, engine: Engine, name: str, known_as: str | None = None) -> None:
+        """Make an entity readable by its name, or as ``known_as``."""
+
+    def rows(self, name: str) -> int:
+        """How many rows a table has."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a workspace settles for all its KPIs."""
+
+    calendar: Calendar
+    currency: str
+    today: date
+    rate_max_age_days: int = 7
+    active_by: str = "orders"  # what makes a customer active: orders, or subscriptions
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The days and the last instant that data cover."""
+
+    first: date | None
+    last: date | None
+    fresh_until: datetime | None
+
+
+@dataclass
+class Session:
+    """An engine with the tables of one moment. Things after ``as_of`` are not known in it."""
+
+    engine: Engine
+    tables: Tables
+    ground: Ground
+    as_of: date | None = None
+    _ready: set[str] = field(default_factory=set)
+    _missing: dict[str, list[Missing]] = field(default_factory=dict)
+    _extents: dict[tuple[str, str], Extent] = field(default_factory=dict)
+
+    @property
+    def last_day(self) -> date:
+        """The day from which it is looked."""
+        return self.as_of or self.ground.today
+
+    @property
+    def end_of_last_day(self) -> datetime:
+        day = self.last_day
+        return self.ground.calendar.instants(Span("", Grain.DAY, day, day))[1]
+
+    def make_ready(self, name: str) -> None:
+        """Make an entity readable: as of the day, in the reporting currency, each once."""
+        if name in self._ready or name in EVALUATORS:
+            return
+        self._ready.add(name)
+        found = entities().get(name)
+        if found is None or found.is_derived or not self.tables.rows(name):
+            self.tables.register(self.engine, name)
+            return
+        money = self._rates(found)
+        if not money and self.as_of is None:
+            self.tables.register(self.engine, name)
+            return
+        stored = f"{name}__as_stored"
+        self.tables.register(self.engine, name, stored)
+        columns = [f"{self._column(found, c.name, money)} as {quoted(c.name)}" for c in found.stored_columns]
+        join = f"\nleft join {quoted(f'_rates_{name}')} as r on r.currency = t.currency and r.day = {_of_t(currencies.MONEY_DAY[name])}" if money else ""
+        where = self._known(found)
+        self.engine.define(name, Steps().then(name, f"select {', '.join(columns)}\nfrom {quoted(stored)} as t{join}{where}"))
+
+    def check_rates(self, fact: Fact, first: date, last: date) -> None:
+        """Refuse when an amount of those days lacks a rate."""
+        for name in fact.reads:
+            currencies.check(self._missing.get(name, []), first, last, self.ground.currency, self.ground.rate_max_age_days)
+
+    def rows_of(self, fact: Fact) -> int:
+        return sum(self.tables.rows(name) for name in fact.reads if name not in EVALUATORS)
+
+    def _rates(self, e: Entity) -> list[str]:
+        money = currencies.money_columns(e)
+        if not money:
+            return []
+        probe = f"{e.name}__amounts"
+        self.tables.register(self.engine, e.name, probe)
+        only = Steps().then("foreign_amounts", f"select 1 as x from {quoted(probe)} where currency <> {literal(self.ground.currency)} limit 1")
+        if not self.engine.arrow(only).num_rows:
+            return []
+        self.make_ready("fx_rates")
+        rated = self.engine.arrow(currencies.foreign(probe, e, self.ground.currency))
+        self._missing[e.name] = currencies.missing_rates(rated.to_pylist(), self.ground.rate_max_age_days)
+        self.engine.lend(f"_rates_{e.name}", rated.select(["currency", "day", "rate"]))
+        return money
+
+    def _column(self, e: Entity, name: str, money: list[str]) -> str:
+        column = e.column(name)
+        if name in money:
+            return currencies.converted(name, self.ground.currency, column.sql_type)
+        own = f"t.{quoted(name)}"
+        if self.as_of is None or column.may_be_future or e.name in LASTING:
+            return own
+        source = e.column(column.date_of) if column.date_of else None
+        if source is not None and source.may_be_future:
+            return own
+        # what happened later is not known yet
+        if column.type is ColumnType.INSTANT:
+            return f"case when {own} < {self._instant()} then {own} end"
+        if column.type is ColumnType.DATE and column.date_of:
+            return f"case when {own} <= DATE {literal(self.as_of)} then {own} end"
+        return own
+
+    def _known(self, e: Entity) -> str:
+        day = first_day(e)
+        if self.as_of is None or day is None or e.name in LASTING:
+            return ""
+        return f"\nwhere t.{quoted(day)} is null or t.{quoted(day)} <= DATE {literal(self.as_of)}"
+
+    def _instant(self) -> str:
+        return f"TIMESTAMPTZ {literal(self.end_of_last_day.isoformat())}"
+
+    # ------------------------------------------------------------- extents
+
+    def extent(self, source: Source, variant: str) -> Extent:
+        """The days that the data cover: of a flow those of its own rows, of a stock those of the lake."""
+        fact = facts()[source.fact]
+        key = ("", STOCK_TIME) if source.time == STOCK_TIME else (source.fact, source.time)
+        if key not in self._extents:
+            if source.time == STOCK_TIME:
+                self._extents[key] = self._whole_extent()
+            else:
+                for name in fact.reads:
+                    self.make_ready(name)
+                self._lend_for_extent(fact)
+                instant = fact.instants.get(source.time)
+                newest = f"max({quoted(instant)})" if instant else f"cast(max({quoted(source.time)}) as TIMESTAMP WITH TIME ZONE)"
+                steps = Steps().then("fact", fact.query(source.time, variant))
+                day = quoted(source.time)
+                steps = steps.then("extent", f"select min({day}) as first, max({day}) as last, {newest} as newest from fact")
+                row = self.engine.arrow(steps).to_pylist()[0]
+                self._extents[key] = Extent(row["first"], row["last"], row["newest"])
+        return self._extents[key]
+
+    def _lend_for_extent(self, fact: Fact) -> None:
+        if any(PERIOD_STARTS in sql for sql in fact.sql.values()):
+            self.engine.lend(PERIOD_STARTS, pa.table({"day": pa.array([], pa.date32())}))
+        if OBSERVED in fact.reads:
+            self.lend_observed(self.end_of_last_day)
+
+    def lend_observed(self, until: datetime) -> None:
+        """One row: the instant up to which things are known."""
+        self.engine.lend(OBSERVED, pa.table({"until": pa.array([until], pa.timestamp("us", tz="UTC")), "on_day": pa.array([self.last_day], pa.date32())}))
+
+    def _whole_extent(self) -> Extent:
+        """From the first to the last day on which anything is known to have happened, today at most."""
+        first: date | None = None
+        last: date | None = None
+        fresh: datetime | None = None
+        for name, e in entities().items():
+            day = first_day(e)
+            if e.is_derived or day is None or not self.tables.rows(name):
+                continue
+            self.make_ready(name)
+            instant = e.column(day).date_of
+            newest = f"max({quoted(instant)})" if instant else f"cast(max({quoted(day)}) as TIMESTAMP WITH TIME ZONE)"
+            where = f"where {quoted(day)} <= DATE {literal(self.last_day)}"
+            row = self.engine.arrow(
+                Steps().then("extent", f"select min({quoted(day)}) as first, max({quoted(day)}) as last, {newest} as newest from {quoted(name)} {where}")
+            ).to_pylist()[0]
+            if row["first"] is None:
+                continue
+            first = row["first"] if first is None else min(first, row["first"])
+            last = row["last"] if last is None else max(last, row["last"])
+            fresh = row["newest"] if fresh is None else max(fresh, row["newest"])
+        return Extent(first, last, fresh)
+
+
+def first_day(e: Entity) -> str | None:
+    """The date column that says when a row of the entity came to be."""
+    if e.month_of:
+        return e.month_of
+    return next((c.name for c in e.stored_columns if c.date_of and e.column(c.date_of).is_required), None)
+
+
+def _of_t(sql: str) -> str:
+    return sql.replace("coalesce(due_on, paid_on)", "coalesce(t.due_on, t.paid_on)") if "(" in sql else f"t.{quoted(sql)}"

@@ -1,0 +1,163 @@
+"""From the engine's sums to a value with its interval and its change."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+from keepwell.metrics import intervals
+from keepwell.metrics.compile import Plan
+from keepwell.metrics.formula import Result, quotient_or_none, result_or_none
+from keepwell.metrics.intervals import Interval, Spread
+from keepwell.metrics.kpi import Kpi, Unit
+from keepwell.metrics.measure import Measure, Shape
+from keepwell.metrics.reading import PLACES, Status
+
+EXACT = Context(prec=60)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A KPI in one period and member, before it is compared."""
+
+    value: Decimal | None
+    interval: Interval | None
+    n: int
+    missing: int
+    numerator: Decimal | None
+    denominator: Decimal | None
+    status: Status
+    slopes: Mapping[int, Fraction] | None = None  # by part: how the value moves with it
+    second: float = math.nan  # Σ of the squares of the customers' linearised contributions
+    error: float | None = None  # standard error of a quantile
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of the rows that belong whose values could be used."""
+        return self.n / (self.n + self.missing) if self.n + self.missing else None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A difference between two periods."""
+
+    value: Decimal | None = None
+    low: float | None = None
+    high: float | None = None
+    is_real: bool | None = None
+
+
+def kept(value: Fraction | Decimal) -> Decimal:
+    """A value with the places that readings have, rounded half to even."""
+    exact = EXACT.divide(Decimal(value.numerator), Decimal(value.denominator)) if isinstance(value, Fraction) else value
+    return exact.quantize(PLACES, context=EXACT)
+
+
+def fraction(value: Any) -> Fraction:
+    return Fraction(value) if value is not None else Fraction(0)
+
+
+def value_of(kpi: Kpi, plan: Plan, row: Mapping[str, Any]) -> Value:
+    """The reading of sums: value, interval, and what a comparison needs."""
+    measure = kpi.measure
+    places = [plan.parts.index(p) for p in measure.parts]
+    sums = {f"p{i}": fraction(row[f"s{j}"]) for i, j in enumerate(places)}
+    counted = plan.counted.index(measure.parts[measure.counted])
+    n = int(row[f"n{counted}"] or 0)
+    missing = int(row[f"t{counted}"] or 0) - n
+    result = result_or_none(measure.formula, sums)
+    numerator, denominator = _fraction_of(measure, sums)
+    if n == 0 or result is None:
+        return Value(None, None, n, missing, numerator, denominator, Status.NO_DATA)
+    slopes = {places[int(name[1:])]: s for name, s in result.slopes.items() if s}
+    customers = int(row[f"c{counted}"] or 0)
+    second = _second(slopes, row)
+    if customers < 2 and measure.shape not in {Shape.FLOW, Shape.STOCK}:
+        # one customer's ratio shows no spread, which is not none
+        second = math.nan
+    spread = Spread(customers, second, _third(slopes, row))
+    status = Status.TOO_FEW if n < kpi.min_n else Status.OK
+    interval = _interval(kpi, result, sums, spread)
+    return Value(kept(result.value), interval, n, missing, numerator, denominator, status, slopes, second)
+
+
+def _fraction_of(measure: Measure, sums: Mapping[str, Fraction]) -> tuple[Decimal | None, Decimal | None]:
+    """Numerator and denominator; of a sum the sum itself."""
+    if measure.shape is Shape.NPS:
+        return kept(sums["p0"] - sums["p1"]), kept(sums["p2"])
+    parts = quotient_or_none(measure.formula)
+    if parts is None:
+        found = result_or_none(measure.formula, sums)
+        return (kept(found.value) if found else None), None
+    top, bottom = (result_or_none(p, sums) for p in parts)
+    return (kept(top.value) if top else None), (kept(bottom.value) if bottom else None)
+
+
+def _second(slopes: Mapping[int, Fraction], row: Mapping[str, Any]) -> float:
+    total = Fraction(0)
+    for a, s in slopes.items():
+        for b, t in slopes.items():
+            total += s * t * fraction(row.get(f"m{min(a, b)}_{max(a, b)}"))
+    return float(max(total, Fraction(0)))
+
+
+def _third(slopes: Mapping[int, Fraction], row: Mapping[str, Any]) -> float | None:
+    total = Fraction(0)
+    for a, s in slopes.items():
+        for b, t in slopes.items():
+            for c, u in slopes.items():
+                x, y, z = sorted((a, b, c))
+                moment = row.get(f"q{x}_{y}_{z}")
+                if moment is None:
+                    return None
+                total += s * t * u * Fraction(moment)
+    return float(total)
+
+
+def _interval(kpi: Kpi, result: Result, sums: Mapping[str, Fraction], spread: Spread) -> Interval | None:
+    value = float(result.value)
+    match kpi.measure.shape:
+        case Shape.STOCK:
+            return None
+        case Shape.FLOW:
+            return intervals.of_flow(value, spread)
+        case Shape.SHARE:
+            return intervals.of_share(value, spread, float(sums["p1"])) if 0 <= value <= 1 else intervals.of_ratio(value, spread)
+        case Shape.NPS:
+            return intervals.of_nps(float(sums["p0"]), float(sums["p1"]), float(sums["p2"]), spread)
+        case _:
+            found = intervals.of_ratio(value, spread)
+            if found is not None and kpi.unit is Unit.SHARE and value >= 0:
+                return Interval(max(0.0, found.low), found.high)
+            return found
+
+
+def change_of(kpi: Kpi, now: Value, then: Value, prefix: str, row: Mapping[str, Any]) -> Change:
+    """The difference, its interval, and whether it is real: more than chance and at least worth saying."""
+    if now.value is None or then.value is None:
+        return Change()
+    difference = now.value - then.value
+    if now.error is not None and then.error is not None:
+        variance = now.error**2 + then.error**2
+    elif now.slopes is None or then.slopes is None:
+        return Change(difference, is_real=False)
+    else:
+        # of a stock too: what stayed is in both and falls out, what came and went is chance
+        variance = intervals.change_variance(now.second, then.second, _cross(now, then, prefix, row))
+    interval = intervals.of_difference(float(difference), variance)
+    if interval is None:
+        return Change(difference, is_real=False)
+    excludes_zero = interval.low > 0 or interval.high < 0
+    is_enough = Status.TOO_FEW not in {now.status, then.status}
+    is_real = excludes_zero and is_enough and abs(float(difference)) >= kpi.smallest_change(float(then.value))
+    return Change(difference, interval.low, interval.high, is_real)
+
+
+def _cross(now: Value, then: Value, prefix: str, row: Mapping[str, Any]) -> float:
+    total = Fraction(0)
+    for a, s in (now.slopes or {}).items():
+        for b, t in (then.slopes or {}).items():
+            total += s * t * fraction(row.get(f"{prefix}{a}_{b}"))
+    return float(total)
