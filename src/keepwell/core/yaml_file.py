@@ -31,11 +31,15 @@ class YamlFile:
         return YamlError(f"{self.path.name}, line {line}: {where}: {message}", hint)
 
 
-class _PlainLoader(yaml.SafeLoader):
+# in C where there is one: catalogues are long, and Python takes ten times as long for them
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _PlainLoader(_Loader):  # type: ignore[misc, valid-type]
     """A safe loader to which a word is a word: Norway is NO and not false, 007 is no 7, 12:30 no 750, and a day is its text."""
 
     # the library's stubs call it a variable of the instance
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 for _kind, _pattern, _first in (

@@ -1,5 +1,6 @@
 """SQL aggregates of KPI definitions: checked to add up over groups of rows, and given a filter of their own."""
 
+import functools
 from collections.abc import Callable, Mapping
 
 import sqlglot
@@ -11,6 +12,11 @@ DISTINCT_CUSTOMERS = "count(distinct customer_id)"
 
 
 def _parsed(sql: str) -> exp.Expr:
+    return _tree(sql).copy()
+
+
+@functools.lru_cache(maxsize=4096)
+def _tree(sql: str) -> exp.Expr:
     try:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
     except sqlglot.errors.ParseError as error:
@@ -67,6 +73,7 @@ def _arguments(tree: exp.Expr) -> list[str]:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def of_one_customer(sql: str, where: str | None) -> str:
     """The aggregate over the rows of one customer, restricted to ``where``; the number of customers becomes 1 or 0."""
     tree = _parsed(sql)
@@ -103,9 +110,10 @@ def columns_of(sql: str) -> list[str]:
     return list(dict.fromkeys(c.name for c in _parsed(sql).find_all(exp.Column)))
 
 
+@functools.lru_cache(maxsize=4096)
 def of_one_row(sql: str) -> str:
     """What one row adds to the aggregate: the row's own value in the place of each sum and count."""
-    tree = _parsed(sql).copy()
+    tree = _parsed(sql)
     for node in list(tree.find_all(exp.Filter)):
         condition = node.expression.this.copy()
         value = _row_value(node.this)
@@ -133,6 +141,7 @@ def _replaced(tree: exp.Expr, old: exp.Expr, new: exp.Expr) -> exp.Expr:
     return tree
 
 
+@functools.lru_cache(maxsize=4096)
 def is_whole(sql: str) -> bool:
     """Whether the aggregate counts: it has no sum, so what it gives is a whole number."""
     return _parsed(sql).find(exp.Sum) is None
@@ -165,6 +174,7 @@ def check_line(sql: str) -> None:
         check_expression(condition.expression.this.sql(dialect="duckdb"))
 
 
+@functools.lru_cache(maxsize=4096)
 def filtered(sql: str, where: str | None) -> str:
     """The aggregate restricted to ``where``."""
     tree = _parsed(sql)
@@ -178,24 +188,32 @@ def filtered(sql: str, where: str | None) -> str:
 
 def capped(sql: str, cap: str) -> str:
     """The aggregate with each summed value limited to ±``cap``."""
-    tree = _parsed(sql).copy()
+    tree = _parsed(sql)
     for node in tree.find_all(exp.Sum):
         node.set("this", exp.func("greatest", exp.func("least", node.this.copy(), exp.Literal.number(cap)), exp.Literal.number(f"-{cap}")))
     return str(tree.sql(dialect="duckdb"))
 
 
+@functools.lru_cache(maxsize=4096)
+def _paths(sql: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_path(c) for c in _tree(sql).find_all(exp.Column)))
+
+
 def paths_of(sql: str) -> list[str]:
     """The columns that an expression reads, each once, a column of another table with the way to it: ``product_id.category``."""
-    return list(dict.fromkeys(_path(c) for c in _parsed(sql).find_all(exp.Column)))
+    return list(_paths(sql))
 
 
 def _path(column: exp.Column) -> str:
     return ".".join(p.name for p in column.parts)
 
 
+@functools.lru_cache(maxsize=4096)
 def with_flat_paths(sql: str) -> str:
     """The expression with each path written as the name of one column."""
-    tree = _parsed(sql).copy()
+    if "." not in sql:
+        return sql
+    tree = _parsed(sql)
     for column in list(tree.find_all(exp.Column)):
         tree = _replaced(tree, column, exp.column(exp.to_identifier(_path(column), quoted=True)))
     return str(tree.sql(dialect="duckdb"))
@@ -209,6 +227,8 @@ def output_columns(sql: str) -> list[str]:
 
 def mean_or_none(sql: str) -> tuple[str, str] | None:
     """Sum and count of an ``avg(x)``, with its filter; None for any other aggregate."""
+    if "avg" not in sql.lower():
+        return None
     tree = _parsed(sql)
     inner = tree.this if isinstance(tree, exp.Filter) else tree
     if not isinstance(inner, exp.Avg):
@@ -224,6 +244,8 @@ def mean_or_none(sql: str) -> tuple[str, str] | None:
 
 def quantile_or_none(sql: str) -> tuple[str, str] | None:
     """The value and the quantile of a ``median(x)`` or ``quantile_cont(x, 0.9)``; None for any other aggregate."""
+    if not any(word in sql.lower() for word in ("median", "quantile", "percentile")):
+        return None
     tree = _parsed(sql)
     if isinstance(tree, exp.Median):
         return str(tree.this.sql(dialect="duckdb")), "0.5"
@@ -236,7 +258,7 @@ def quantile_or_none(sql: str) -> tuple[str, str] | None:
 
 def renamed(sql: str, names: dict[str, str]) -> str:
     """The expression with columns renamed; a name that is not given stays."""
-    tree = _parsed(sql).copy()
+    tree = _parsed(sql)
     for column in list(tree.find_all(exp.Column)):
         if column.name in names:
             tree = _replaced(tree, column, exp.column(names[column.name]))
@@ -248,7 +270,7 @@ def with_wider_comparisons(sql: str, wider: Mapping[str, Callable[[list[str]], l
 
     Where ``also`` names another column, it may equal one of the values themselves. ``<>`` and ``not in`` are the opposite.
     """
-    tree = _parsed(sql).copy()
+    tree = _parsed(sql)
     for node in list(tree.find_all(exp.EQ, exp.NEQ, exp.In)):
         column, values = _compared(node)
         if column is None or _path(column) not in wider or values is None:

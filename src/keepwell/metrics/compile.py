@@ -7,7 +7,8 @@ from cells, never from rows, so no row can be counted twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import combinations_with_replacement, product
 
 from keepwell.engine.aggregates import filtered, is_whole, of_one_customer, of_one_row, paths_of, renamed
@@ -46,6 +47,11 @@ class Cut:
     has_cubes: bool = False
     variant: str = ""  # which of a fact's queries
     scheduled_teams: tuple[str, ...] = ()
+
+    @property
+    def dimensions(self) -> list[str]:
+        """The columns whose combinations are the members."""
+        return self.dimension.split("+") if self.dimension else []
 
     @property
     def keys(self) -> list[str]:
@@ -127,7 +133,8 @@ def _rows(steps: Steps, source: Source, cut: Cut, suffix: str) -> Steps:
 
 
 def _placed(fact: Fact, source: Source, cut: Cut, rows: str) -> str:
-    member = [f"coalesce(cast(l.{quoted(cut.dimension)} as varchar), {literal(NO_MEMBER)}) as _member"] if cut.dimension and cut.dimension != AGE else []
+    named = " || ' × ' || ".join(f"coalesce(cast(l.{quoted(d)} as varchar), {literal(NO_MEMBER)})" for d in cut.dimensions)
+    member = [f"{named} as _member"] if cut.dimension and cut.dimension != AGE else []
     customer = f"l.{quoted(fact.customer)}" if fact.customer else "cast(null as varchar)"
     # a row without a customer is a customer of its own
     alone = f"case when l.{quoted(fact.customer)} is null then {fact.key} end" if fact.customer else fact.key
@@ -141,7 +148,10 @@ def _placed(fact: Fact, source: Source, cut: Cut, rows: str) -> str:
         join, end = f"join {RETURNING} as d on d.day = l.{quoted(source.time)}", "d.period_end"
         extra = ["d.part as _part"]
     own = fact.columns_at(source.time)
-    bounds = [f"{start} as _period_start", *(f"{sql} as {name}" for sql, name in ((start, "period_start"), (end, "period_end")) if name not in own)]
+    bounds = [
+        f"{start} as _period_start",
+        *(f"{sql} as {name}" for sql, name in ((start, "period_start"), (end, "period_end")) if name not in own),
+    ]
     conditions = []
     if cut.where:
         # a filter says whose start is looked at; wherever they come back, they come back
@@ -247,9 +257,13 @@ def _cohort_lines(steps: Steps, source: Source, cut: Cut, suffix: str) -> Steps:
     found = steps.then(f"members{suffix}", f"select distinct {keys} from {rows}")
     member = ", cast(a.age as varchar) as _member" if is_by_age else ", m._member" if cut.dimension else ""
     head = f"select m._period_start{member}, m._customer, cast(null as varchar) as _alone, 1 as started,"
-    ages = f"from members{suffix} as m\njoin {AGES} as a on a.period_start = m._period_start" + ("" if is_by_age else f" and a.age = {source.age}")
+    ages = f"from members{suffix} as m\njoin {AGES} as a on a.period_start = m._period_start" + (
+        "" if is_by_age else f" and a.age = {source.age}"
+    )
     if source.is_unbounded:
-        found = found.then(f"last{suffix}", f"select _period_start, _customer, max({active}) as last_on from {rows} group by _period_start, _customer")
+        found = found.then(
+            f"last{suffix}", f"select _period_start, _customer, max({active}) as last_on from {rows} group by _period_start, _customer"
+        )
         return found.then(
             f"lines{suffix}",
             f"{head} case when l.last_on >= a.from_day then 1 else 0 end as returned\n{ages}\n"
@@ -370,12 +384,16 @@ def _summed(steps: Steps, plan: Plan, cut: Cut) -> Steps:
         on_member = " and b.member = a.member" if cut.dimension else ""
         own = ", ".join(f"a.{k}" for k in cut.keys)
         products = ", ".join(f"{_product(plan, a, b, 'a.', 'b.')} as {prefix}{a}_{b}" for a, b in crossed)
-        found = found.then(
-            f"cross_{prefix}",
-            f"select {own}, {products}\nfrom cells as a\njoin {COMPARISONS} as c on c.period_start = a.period_start\n"
-            f"join cells as b on b.period_start = c.{prefix}_start{on_member} and b._customer = a._customer\n"
-            f"group by {own}",
-        ) if crossed else found
+        found = (
+            found.then(
+                f"cross_{prefix}",
+                f"select {own}, {products}\nfrom cells as a\njoin {COMPARISONS} as c on c.period_start = a.period_start\n"
+                f"join cells as b on b.period_start = c.{prefix}_start{on_member} and b._customer = a._customer\n"
+                f"group by {own}",
+            )
+            if crossed
+            else found
+        )
         if crossed:
             selected += [f"{prefix}x.{prefix}{a}_{b}" for a, b in crossed]
             joins.append(f"left join cross_{prefix} as {prefix}x on " + " and ".join(f"{prefix}x.{k} = s.{k}" for k in cut.keys))
@@ -416,7 +434,9 @@ def _value_rows(steps: Steps, d: Distribution, cut: Cut) -> Steps:
         f"left join {WORKING} as b on b.team = t._team and b.day_no = t.began // {MICROSECONDS_A_DAY}\n"
         f"left join {WORKING} as e on e.team = t._team and e.day_no = t.ended // {MICROSECONDS_A_DAY}",
     )
-    return found.then("valued", f"select {columns}, case when ended >= began then worked_until - worked_before end as value, is_reached\nfrom worked")
+    return found.then(
+        "valued", f"select {columns}, case when ended >= began then worked_until - worked_before end as value, is_reached\nfrom worked"
+    )
 
 
 def _team(cut: Cut) -> list[str]:
@@ -466,7 +486,7 @@ def compile_threshold_sums(d: Distribution, cut: Cut) -> Steps:
 def columns_needed(measures: Sequence[Measure], where: str | None, dimension: str | None) -> dict[Source, list[str]]:
     """Of each source the columns that its query reads, by their names in the SQL."""
     found: dict[Source, list[str]] = {}
-    asked = [*(paths_of(where) if where else []), *([dimension] if dimension and dimension != AGE else [])]
+    asked = [*(paths_of(where) if where else []), *(dimension.split("+") if dimension and dimension != AGE else [])]
     for measure in measures:
         for part in measure.parts:
             sqls = [part.sql] if not part.per_customer else [sql for _, sql in part.per_customer]
@@ -486,3 +506,77 @@ def _note(found: dict[Source, list[str]], source: Source, sqls: Iterable[str | N
 
 def is_stock(source: Source) -> bool:
     return source.time == STOCK_TIME
+
+
+def compile_customer_flow(measure: Measure, cut: Cut, now: date, before: date) -> Steps:
+    """One row: the sum of customers who are in one of two periods only, and rows and sums of those who are in both.
+
+    ``measure`` has one part. Columns: ``new_sum``, ``lost_sum``, ``kept``, ``kept_rows_before``, ``kept_rows_now``, ``kept_before``,
+    ``kept_now``, ``alone_before``, ``alone_now``.
+    """
+    plan = Plan.of([measure])
+    steps = _scan(Steps(), plan, plan.sources[0], replace(cut, dimension=None), "cells", "")
+    first, second = f"period_start = DATE {literal(now)}", f"period_start = DATE {literal(before)}"
+    steps = steps.then(
+        "by_customer",
+        f"select _customer, sum(case when {first} then x0 else 0 end) as x_now, sum(case when {second} then x0 else 0 end) as x_before,\n"
+        f"  sum(case when {first} then n0 else 0 end) as n_now, sum(case when {second} then n0 else 0 end) as n_before\n"
+        f"from cells where ({first} or {second}) and n0 > 0 group by _customer",
+    )
+    is_kept = "_customer is not null and n_now > 0 and n_before > 0"
+    columns = (
+        f"sum(case when _customer is not null and n_before = 0 then x_now end) as new_sum, "
+        f"sum(case when _customer is not null and n_now = 0 then x_before end) as lost_sum, "
+        f"sum(case when {is_kept} then 1 else 0 end) as kept, sum(case when {is_kept} then n_before end) as kept_rows_before, "
+        f"sum(case when {is_kept} then n_now end) as kept_rows_now, sum(case when {is_kept} then x_before end) as kept_before, "
+        f"sum(case when {is_kept} then x_now end) as kept_now, sum(case when _customer is null then x_before end) as alone_before, "
+        f"sum(case when _customer is null then x_now end) as alone_now"
+    )
+    return steps.then("flow", f"select {columns} from by_customer")
+
+
+def compile_rows(measure: Measure, part: int, cut: Cut) -> Steps:
+    """The rows behind one part of a measure, each with ``contribution``; behind a part per customer, one line a customer."""
+    p = measure.parts[part]
+    if p.source.placement in {Placement.RETURNING, Placement.COHORT}:
+        steps = _rows(Steps(), p.source, cut, "")
+        steps = (
+            steps.then("lines", _returning_lines(cut, "placed"))
+            if p.source.placement is Placement.RETURNING
+            else _cohort_lines(steps, p.source, cut, "")
+        )
+        member = "_member as member, " if cut.dimension else ""
+        return steps.then(
+            "behind",
+            f"select _period_start as period_start, {member}_customer as customer_id, started, returned, {of_one_row(p.sql)} as contribution\nfrom lines where {of_one_row(p.sql)} <> 0",
+        )
+    fact = facts()[p.source.fact]
+    steps = _rows(Steps(), p.source, cut, "")
+    member = "_member as member, " if cut.dimension else ""
+    condition = _effective(p)
+    if p.per_customer:
+        lines = ", ".join(f"{filtered(sql, p.where)} as {quoted(name)}" for name, sql in p.per_customer)
+        keys = _group_keys(cut)
+        steps = steps.then("lines", f"select {keys}, {_rows_where(p.where)} as _rows, {lines} from placed group by {keys}")
+        names = ", ".join(quoted(n) for n, _ in p.per_customer)
+        return steps.then(
+            "behind",
+            f"select _period_start as period_start, {member}_customer as customer_id, {names}, {of_one_row(p.sql)} as contribution\nfrom lines where _rows > 0 and {of_one_row(p.sql)} <> 0",
+        )
+    columns = ", ".join(quoted(c) for c in fact.columns_at(p.source.time))
+    where = f"\nwhere {condition} and ({of_one_row(p.sql)}) <> 0" if condition else f"\nwhere ({of_one_row(p.sql)}) <> 0"
+    return steps.then("behind", f"select {member}{columns}, {of_one_row(p.sql)} as contribution\nfrom placed{where}")
+
+
+def compile_value_rows(d: Distribution, cut: Cut) -> Steps:
+    """The rows behind a distribution: each with its ``contribution``, the value; durations in seconds, NULL where it is missing."""
+    fact = facts()[d.source.fact]
+    steps = _rows(Steps(), d.source, cut, "")
+    member = "_member as member, " if cut.dimension else ""
+    columns = ", ".join(quoted(c) for c in fact.columns_at(d.source.time))
+    if d.value is not None:
+        value = f"cast({d.value} as {CELL})"
+    else:
+        value = f"cast((epoch_us({quoted(d.ends or '')}) - epoch_us({quoted(d.starts or '')})) // 1000000 as BIGINT)"
+    where = f"\nwhere {d.where}" if d.where else ""
+    return steps.then("behind", f"select {member}{columns}, {value} as contribution\nfrom placed{where}")

@@ -25,7 +25,7 @@ DECIMALS = 10_000
 
 
 @dataclass(frozen=True)
-class _Histogram:
+class Histogram:
     """How often each value occurs, ascending; whole numbers (microseconds, or ten-thousandths)."""
 
     values: np.ndarray[Any, Any]
@@ -45,20 +45,20 @@ class _Histogram:
 def quantiles(engine: Engine, kpis: Sequence[Kpi], d: Distribution, cut: Cut) -> dict[str, dict[Cell, Value]]:
     """Values by KPI, period and member. All KPIs rest on the same values and differ in the quantile only."""
     scale = MICROSECONDS if d.value is None else DECIMALS
-    histograms = _histograms(engine.arrow(compile_values(d, cut)), scale, is_by_member=cut.dimension is not None)
+    found_in = histograms(engine.arrow(compile_values(d, cut)), scale, is_by_member=cut.dimension is not None)
     found: dict[str, dict[Cell, Value]] = {}
     for kpi in kpis:
         own = kpi.measure.distribution
         if own is None:
             continue
         q = float(own.quantile)
-        points = {cell: _point_or_none(h, q) for cell, h in histograms.items()}
+        points = {cell: _point_or_none(h, q) for cell, h in found_in.items()}
         clusters = _effective(engine, own, cut, {c: p for c, p in points.items() if p is not None})
-        found[kpi.name] = {cell: _value(kpi, h, q, scale, clusters.get(cell)) for cell, h in histograms.items()}
+        found[kpi.name] = {cell: _value(kpi, h, q, scale, clusters.get(cell)) for cell, h in found_in.items()}
     return found
 
 
-def _histograms(table: pa.Table, scale: int, *, is_by_member: bool) -> dict[Cell, _Histogram]:
+def histograms(table: pa.Table, scale: int, *, is_by_member: bool) -> dict[Cell, Histogram]:
     rows: dict[Cell, list[tuple[int, bool, int]]] = defaultdict(list)
     missing: dict[Cell, int] = defaultdict(int)
     starts = table.column("period_start").to_pylist()
@@ -75,7 +75,7 @@ def _histograms(table: pa.Table, scale: int, *, is_by_member: bool) -> dict[Cell
     found = {}
     for cell in {*rows, *missing}:
         ordered = sorted(rows[cell])
-        found[cell] = _Histogram(
+        found[cell] = Histogram(
             np.array([v for v, _, _ in ordered], dtype=np.int64),
             np.array([r for _, r, _ in ordered], dtype=bool),
             np.array([c for _, _, c in ordered], dtype=np.int64),
@@ -84,7 +84,7 @@ def _histograms(table: pa.Table, scale: int, *, is_by_member: bool) -> dict[Cell
     return found
 
 
-def _point_or_none(h: _Histogram, q: float) -> float | None:
+def _point_or_none(h: Histogram, q: float) -> float | None:
     if h.n == 0:
         return None
     if h.is_censored:
@@ -113,7 +113,7 @@ def _effective(engine: Engine, d: Distribution, cut: Cut, points: Mapping[Cell, 
     return found
 
 
-def _value(kpi: Kpi, h: _Histogram, q: float, scale: int, effective: float | None) -> Value:
+def _value(kpi: Kpi, h: Histogram, q: float, scale: int, effective: float | None) -> Value:
     if h.n == 0:
         return Value(None, None, 0, h.missing, None, None, Status.NO_DATA)
     if h.is_censored:
@@ -129,5 +129,3 @@ def _value(kpi: Kpi, h: _Histogram, q: float, scale: int, effective: float | Non
         error = (interval.high - interval.low) / (2 * Z)
     status = Status.TOO_FEW if h.n < kpi.min_n else Status.OK
     return Value(kept(Decimal(str(estimate.value)) / scale), interval, h.n, h.missing, None, None, status, error=error)
-
-

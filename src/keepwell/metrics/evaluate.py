@@ -27,10 +27,13 @@ from keepwell.metrics.compile import (
     Plan,
     columns_needed,
     compile_extent,
+    compile_rows,
     compile_sums,
+    compile_value_rows,
+    compile_values,
 )
 from keepwell.metrics.dimensions import WITH_HISTORY, LookUps, Path, UnsliceableError, is_dividing, known_paths, path_of
-from keepwell.metrics.distributions import quantiles
+from keepwell.metrics.distributions import DECIMALS, MICROSECONDS, Histogram, histograms, quantiles
 from keepwell.metrics.fact import MOMENTS, PERIOD_STARTS, facts
 from keepwell.metrics.intervals import Interval
 from keepwell.metrics.kpi import Kpi, WhenEmpty
@@ -92,7 +95,7 @@ def _bundles(kpis: Iterable[Kpi]) -> list[list[Kpi]]:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """The periods that are asked for and those that they are compared with."""
 
     wanted: list[Period]
@@ -126,19 +129,19 @@ class _Reader:
         return self.question.grain or self.question.span.grain
 
     def read(self) -> dict[str, list[Reading]]:
-        cut = self._cut()
-        extent = self._extent(cut)
+        cut = self.cut()
+        extent = self.extent(cut)
         frame = self._frame(extent)
         if not frame.wanted:
             return {k.name: [] for k in self.kpis}
-        self._prepare(cut, extent, frame)
+        self.prepare(cut, extent, frame)
         values, rows = self._values(cut)
         members = sorted({m for cells in values.values() for _, m in cells}, key=_member_order) if self.question.dimension else [TOTAL]
         return {kpi.name: self._readings(kpi, values[kpi.name], rows, members, extent, frame) for kpi in self.kpis}
 
     # ----------------------------------------------------------- preparing
 
-    def _cut(self) -> Cut:
+    def cut(self) -> Cut:
         """What the question asks of these facts: the ways to its columns, and its filter with every parent's descendants."""
         dimension, where = self.question.dimension, self.where
         needed = columns_needed(self.measures, where, dimension)
@@ -149,10 +152,12 @@ class _Reader:
         has_history = [e for e in WITH_HISTORY if self.session.tables.rows(f"{e}_history")]
         for source, names in needed.items():
             paths = {name: self._path(source, name) for name in names}
-            if dimension in paths and not is_dividing(paths[dimension]):
-                raise WrongUseError(
-                    f"{self.kpis[0].name} can't be broken down by {dimension!r}.", "A dimension is a name or a code, not an amount or a moment."
-                )
+            for name in dimension.split("+") if dimension else []:
+                if name in paths and not is_dividing(paths[name]):
+                    raise WrongUseError(
+                        f"{self.kpis[0].name} can't be broken down by {name!r}.",
+                        "A dimension is a name or a code, not an amount or a moment.",
+                    )
             look_ups[source] = LookUps(tuple(p for p in paths.values() if p.hops or p.attribute is not None), has_history)
             asked |= paths
         flat = None
@@ -178,7 +183,7 @@ class _Reader:
         steps = Steps().then("tree", f'select "{key}" as child, "{parent}" as parent from "{entity}" where "{parent}" is not null')
         return [(r["child"], r["parent"]) for r in self.session.engine.arrow(steps).to_pylist()]
 
-    def _extent(self, cut: Cut) -> Extent:
+    def extent(self, cut: Cut) -> Extent:
         """The days that every part covers: where one is not known yet, a formula of several says nothing."""
         found = [self.session.extent(s, cut.variant) for s in self.sources]
         firsts = [e.first for e in found if e.first is not None]
@@ -188,7 +193,7 @@ class _Reader:
             return Extent(None, None, None)
         return Extent(max(firsts), min(lasts), min(fresh, default=None))
 
-    def _frame(self, extent: Extent) -> _Frame:
+    def _frame(self, extent: Extent) -> Frame:
         calendar = self.session.ground.calendar
         wanted = self._periods(extent)
         before: dict[date, date] = {}
@@ -200,7 +205,7 @@ class _Reader:
                     if other is not None:
                         store[period.start] = other.start
                         everything.setdefault(other.start, other)
-        return _Frame(wanted, sorted(everything.values()), before, last_year)
+        return Frame(wanted, sorted(everything.values()), before, last_year)
 
     def _periods(self, extent: Extent) -> list[Period]:
         """The periods asked for; a span without ends is that of the data."""
@@ -216,7 +221,7 @@ class _Reader:
             return [Period(span.label, Grain.ALL, first, last)]
         return self.session.ground.calendar.periods(self.grain, first, last)
 
-    def _prepare(self, cut: Cut, extent: Extent, frame: _Frame) -> None:
+    def prepare(self, cut: Cut, extent: Extent, frame: Frame) -> None:
         """Make readable all that the query reads: entities, and the tables that place rows in periods."""
         session, calendar, last_day = self.session, self.session.ground.calendar, self.session.last_day
         until = self.question.as_of or date.max
@@ -251,7 +256,7 @@ class _Reader:
                 case _:
                     pass
 
-    def _first_day(self, source: Source, frame: _Frame) -> date:
+    def _first_day(self, source: Source, frame: Frame) -> date:
         first = frame.everything[0]
         if source.window:
             return placement.window_start(first, source.window)
@@ -273,7 +278,7 @@ class _Reader:
         d = self.kpis[0].measure.distribution
         if d is not None:
             if d.is_business:
-                cut = self._with_working_time(cut)
+                cut = self.with_working_time(cut)
             return quantiles(self.session.engine, self.kpis, d, cut), {}
         rows_read = sum(self.session.rows_of(facts()[s.fact]) for s in self.sources)
         cut = replace(cut, has_cubes=rows_read <= CUBED_ROWS)
@@ -289,7 +294,7 @@ class _Reader:
         rows = self.session.engine.arrow(steps).to_pylist()
         return {(r["period_start"], r.get("member", TOTAL)): r for r in rows}, plan
 
-    def _with_working_time(self, cut: Cut) -> Cut:
+    def with_working_time(self, cut: Cut) -> Cut:
         d = self.kpis[0].measure.distribution
         assert d is not None  # noqa: S101 - only called for distributions
         session = self.session
@@ -297,7 +302,9 @@ class _Reader:
         row = session.engine.arrow(compile_extent(plain, cut)).to_pylist()[0]
         for name in ("business_hours", "calendar"):
             session.make_ready(name)
-        hours = session.engine.arrow(Steps().then("hours", "select team, weekday, opens_at, closes_at, time_zone, country from business_hours")).to_pylist()
+        hours = session.engine.arrow(
+            Steps().then("hours", "select team, weekday, opens_at, closes_at, time_zone, country from business_hours")
+        ).to_pylist()
         days_off = session.engine.arrow(Steps().then("days", 'select country, "on", is_business_day from calendar')).to_pylist()
         working = clocks.working_time(hours, days_off, row["first"], row["last"])
         session.engine.lend(WORKING, working)
@@ -312,7 +319,7 @@ class _Reader:
         rows: Mapping[tuple[date, str], Mapping[str, Any]],
         members: Sequence[str],
         extent: Extent,
-        frame: _Frame,
+        frame: Frame,
     ) -> list[Reading]:
         def is_told(period: Period, member: str) -> bool:
             """A member is told in a period in which it has rows, or in one with which such a period is compared."""
@@ -330,7 +337,7 @@ class _Reader:
         values: Mapping[tuple[date, str], Value],
         rows: Mapping[tuple[date, str], Mapping[str, Any]],
         extent: Extent,
-        frame: _Frame,
+        frame: Frame,
         hash_: str,
     ) -> Reading:
         now = self._at(kpi, values.get((period.start, member)), period.start, period.end, extent)
@@ -408,6 +415,49 @@ class _Reader:
             start = min(placement.window_start(Period("", self.grain, start, end), w) for w in windows)
         missing = (extent.first - start).days if extent.first else 0
         return missing <= ((end - start).days + 1) / 2
+
+
+def plan_of(session: Session, kpi: Kpi, periods: Sequence[Period], where: str | None) -> Cut:
+    """Make ready what a query of the KPI over exactly these periods reads, and give its cut."""
+    return _ready(session, kpi, periods, None, where)[0]
+
+
+def histograms_of(session: Session, kpi: Kpi, question: Question) -> dict[str, Histogram]:
+    """The values of a quantile KPI by member, in one period."""
+    d = kpi.measure.distribution
+    if d is None:
+        raise ValueError(f"{kpi.name} is no quantile")
+    cut, reader = _ready(session, kpi, [_as_period(question.span)], question.dimension, question.where)
+    if d.is_business:
+        cut = reader.with_working_time(cut)
+    found = histograms(
+        session.engine.arrow(compile_values(d, cut)), MICROSECONDS if d.value is None else DECIMALS, is_by_member=bool(cut.dimension)
+    )
+    return {member: h for (_, member), h in found.items()}
+
+
+def rows_of(session: Session, kpi: Kpi, question: Question, part: int) -> Steps:
+    """The query for the rows behind a part of the KPI in one period."""
+    cut, _ = _ready(session, kpi, [_as_period(question.span)], question.dimension, question.where)
+    d = kpi.measure.distribution
+    return compile_value_rows(d, cut) if d else compile_rows(kpi.measure, part, cut)
+
+
+def _as_period(span: Span) -> Period:
+    return Period(span.label, span.grain, span.start, span.end)
+
+
+def _ready(session: Session, kpi: Kpi, periods: Sequence[Period], dimension: str | None, where: str | None) -> tuple[Cut, "_Reader"]:
+    question = Question(periods[0], periods[0].grain, dimension, where, session.as_of, has_comparisons=False)
+    reader = _Reader(session, [kpi], question, check_expression(where) if where else None)
+    cut = reader.cut()
+    extent = reader.extent(cut)
+    known = [
+        p if p.start > date.min and p.end < date.max else replace(p, start=extent.first or p.start, end=extent.last or p.end)
+        for p in periods
+    ]
+    reader.prepare(cut, extent, Frame(known, sorted(known), {}, {}))
+    return cut, reader
 
 
 def _member_order(member: str) -> tuple[int, int, str]:

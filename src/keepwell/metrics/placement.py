@@ -44,7 +44,9 @@ def _days(ranges: Iterable[tuple[Period, date, date]], until: date) -> pa.Table:
         day += [first + i * ONE_DAY for i in range(count)]
         start += [period.start] * max(count, 0)
         end += [period.end] * max(count, 0)
-    return pa.table({"day": pa.array(day, pa.date32()), "period_start": pa.array(start, pa.date32()), "period_end": pa.array(end, pa.date32())})
+    return pa.table(
+        {"day": pa.array(day, pa.date32()), "period_start": pa.array(start, pa.date32()), "period_end": pa.array(end, pa.date32())}
+    )
 
 
 def returning(periods: Iterable[Period], calendar: Calendar, until: date) -> pa.Table:
@@ -58,7 +60,10 @@ def returning(periods: Iterable[Period], calendar: Calendar, until: date) -> pa.
             ranges.append((period, earlier.start, earlier.end))
     before = _days(ranges, until)
     return pa.concat_tables(
-        [now.append_column("part", pa.array(["return"] * now.num_rows, pa.string())), before.append_column("part", pa.array(["start"] * before.num_rows, pa.string()))]
+        [
+            now.append_column("part", pa.array(["return"] * now.num_rows, pa.string())),
+            before.append_column("part", pa.array(["start"] * before.num_rows, pa.string())),
+        ]
     )
 
 

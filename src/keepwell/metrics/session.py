@@ -88,7 +88,11 @@ class Session:
         stored = f"{name}__as_stored"
         self.tables.register(self.engine, name, stored)
         columns = [f"{self._column(found, c.name, money)} as {quoted(c.name)}" for c in found.stored_columns]
-        join = f"\nleft join {quoted(f'_rates_{name}')} as r on r.currency = t.currency and r.day = {_of_t(currencies.MONEY_DAY[name])}" if money else ""
+        join = (
+            f"\nleft join {quoted(f'_rates_{name}')} as r on r.currency = t.currency and r.day = {_of_t(currencies.MONEY_DAY[name])}"
+            if money
+            else ""
+        )
         where = self._known(found)
         self.engine.define(name, Steps().then(name, f"select {', '.join(columns)}\nfrom {quoted(stored)} as t{join}{where}"))
 
@@ -106,7 +110,9 @@ class Session:
             return []
         probe = f"{e.name}__amounts"
         self.tables.register(self.engine, e.name, probe)
-        only = Steps().then("foreign_amounts", f"select 1 as x from {quoted(probe)} where currency <> {literal(self.ground.currency)} limit 1")
+        only = Steps().then(
+            "foreign_amounts", f"select 1 as x from {quoted(probe)} where currency <> {literal(self.ground.currency)} limit 1"
+        )
         if not self.engine.arrow(only).num_rows:
             return []
         self.make_ready("fx_rates")
@@ -171,7 +177,9 @@ class Session:
 
     def lend_observed(self, until: datetime) -> None:
         """One row: the instant up to which things are known."""
-        self.engine.lend(OBSERVED, pa.table({"until": pa.array([until], pa.timestamp("us", tz="UTC")), "on_day": pa.array([self.last_day], pa.date32())}))
+        self.engine.lend(
+            OBSERVED, pa.table({"until": pa.array([until], pa.timestamp("us", tz="UTC")), "on_day": pa.array([self.last_day], pa.date32())})
+        )
 
     def _whole_extent(self) -> Extent:
         """From the first to the last day on which anything is known to have happened, today at most."""
@@ -187,7 +195,10 @@ class Session:
             newest = f"max({quoted(instant)})" if instant else f"cast(max({quoted(day)}) as TIMESTAMP WITH TIME ZONE)"
             where = f"where {quoted(day)} <= DATE {literal(self.last_day)}"
             row = self.engine.arrow(
-                Steps().then("extent", f"select min({quoted(day)}) as first, max({quoted(day)}) as last, {newest} as newest from {quoted(name)} {where}")
+                Steps().then(
+                    "extent",
+                    f"select min({quoted(day)}) as first, max({quoted(day)}) as last, {newest} as newest from {quoted(name)} {where}",
+                )
             ).to_pylist()[0]
             if row["first"] is None:
                 continue

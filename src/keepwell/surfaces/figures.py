@@ -55,14 +55,14 @@ def change_words(change: Decimal | None, is_real: bool | None, before_sign: Kpi,
     if not is_real:
         return words_of(settings.locale)("no_clear_change"), ""
     arrow = "▲" if change > 0 else "▼"
-    shown = _amount_of_change(abs(change), before_sign.unit, settings)
+    shown = amount_of_change(abs(change), before_sign.unit, settings)
     if before_sign.better is Better.TARGET:
         return f"{arrow} {shown}", ""
     is_better = (change > 0) is (before_sign.better is Better.UP)
     return f"{arrow} {shown}", "better" if is_better else "worse"
 
 
-def _amount_of_change(change: Decimal, unit: Unit, settings: Settings) -> str:
+def amount_of_change(change: Decimal, unit: Unit, settings: Settings) -> str:
     """A share moves by percentage points, not by per cent."""
     if unit is not Unit.SHARE:
         return figure(change, unit, settings)

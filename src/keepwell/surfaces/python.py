@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from keepwell.core.clock import Clock, SystemClock, today
 from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
-from keepwell.core.periods import Grain, Span
+from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
 from keepwell.engine.sql import Steps, names, quoted
@@ -21,11 +21,14 @@ from keepwell.lake.entity import entity
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.snapshots import Snapshot
-from keepwell.metrics.evaluate import Question, evaluate
+from keepwell.metrics.evaluate import Question, evaluate, rows_of
+from keepwell.metrics.explain import Explanation, WithLateRows, check_periods, explain, restated
 from keepwell.metrics.kpi import Kpi, kpi
 from keepwell.metrics.kpi_file import catalogue
 from keepwell.metrics.lineage import Lineage, lineage, sources
+from keepwell.metrics.measure import Shape
 from keepwell.metrics.reading import Reading, Readings, Status
+from keepwell.metrics.session import Session, Tables
 from keepwell.surfaces.worker.refresh import ground_of
 
 if TYPE_CHECKING:
@@ -63,6 +66,49 @@ class Rows:
     def _repr_html_(self) -> str:
         html = self.to_pandas().head(100).to_html(index=False)
         return str(html)
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Rows behind one part of a reading."""
+
+    part: str
+    rows: Rows
+    total: int
+
+    @property
+    def more(self) -> bool:
+        return self.total > len(self.rows)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An explanation, and the same as plain rows."""
+
+    explanation: Explanation
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """One object a part: what it is of, its effect and its amount; the amounts of one ``by`` add up to ``change``."""
+        e = self.explanation
+        head = {
+            "kpi": e.kpi, "period": e.period, "versus": e.versus, "before": _plain(e.before), "now": _plain(e.now), "change": _plain(e.change),
+            "change_is_real": e.is_real,
+        }  # fmt: skip
+        found = []
+        for d in e.decompositions:
+            parts = [
+                {
+                    "member": p.member,
+                    "effect": str(p.effect),
+                    "amount": _plain(p.amount),
+                    "member_before": _plain(p.before),
+                    "member_now": _plain(p.now),
+                }
+                for p in d.parts
+            ]
+            nothing = {"member": None, "effect": None, "amount": None, "member_before": None, "member_now": None}
+            found += [head | {"by": d.by} | p | {"reason": d.reason} for p in (parts or [nothing])]
+        return found or [head]
 
 
 @dataclass(frozen=True)
@@ -140,12 +186,14 @@ class Workspace:
         until: str | None = None,
         as_of: date | None = None,
         run: str | None = None,
+        allow_changed: bool = False,
     ) -> Readings:
         """Readings of one or several KPIs.
 
         ``period`` is a name such as ``2026-10``, ``FY2026-Q1`` or ``2026-01..2026-06``; ``since`` and ``until`` are periods too and give
         the first and the last one, both included. ``grain`` divides them, by default as they are named. ``by`` is a dimension, ``where``
-        SQL over the fact's own and the customer's columns. ``run`` reads what that run knew instead of what is known now.
+        SQL over the fact's own and the customer's columns. ``run`` reads what that run knew instead of what is known now; a slice that it did not write is computed from
+        its versions, and refused when a KPI is defined otherwise today, unless ``allow_changed``.
         Unknown names, malformed periods and dimensions that do not fit raise :class:`~keepwell.core.errors.KeepwellError`.
         """
         known = self.kpis
@@ -160,11 +208,94 @@ class Workspace:
             stored = _stored_or_none(lake, past, wanted, question, self)
             if stored is not None:
                 return stored
-            _check_same_definitions(past, wanted)
+            if not allow_changed:
+                _check_same_definitions(past, wanted)
         ground = ground_of(self.place, past.as_of if past else as_of or self.today)
         with lake.engine(lake.folder / ".spill") as engine:
             found = evaluate(engine, snapshot, wanted, question, ground)
         return Readings(tuple(replace(r, run_id=past.run_id if past else None) for r in found))
+
+    def explain(  # noqa: PLR0913 - the ways to cut a change, all by keyword
+        self,
+        name: str,
+        *,
+        period: str = "last-month",
+        versus: str | None = None,
+        by: Sequence[str] = (),
+        where: str | None = None,
+        run: str | None = None,
+        as_of: date | None = None,
+    ) -> "Explained":
+        """Why a KPI differs between ``period`` and ``versus`` (the period before, by default), in parts that add up exactly.
+
+        ``by`` limits it to these dimensions; ``a+b`` means their combinations. With ``run``, why the period's number is another one today
+        than that run knew: changed definition, late data, corrected data. Periods that can't be compared are an error.
+        """
+        known = self.kpis
+        found = kpi(name, known)
+        calendar = self.place.calendar
+        later = _whole(calendar.parse(period, today=self.today))
+        if run is not None:
+            return Explained(self._restated(found, later, run))
+        earlier = _whole(calendar.parse(versus, today=self.today)) if versus else calendar.previous_or_none(later)
+        if earlier is None:
+            raise WrongUseError(f"There is no period before {later.label}.", "Give the period to compare with: --versus.")
+        check_periods(later, earlier)
+        condition = check_expression(where) if where else None
+        lake = self.lake
+        with lake.engine(lake.folder / ".spill") as engine:
+            session = Session(engine, lake.snapshot(), ground_of(self.place, as_of or self.today), as_of)
+            return Explained(explain(session, found, known, (later, earlier), by, condition))
+
+    def _restated(self, found: Kpi, period: Period, run_id: str) -> Explanation:
+        """The difference between a period's reading as the run knew it and as it is today."""
+        lake = self.lake
+        past = runs.run(lake, run_id)
+        asked = period.label if period.grain is not Grain.ALL else "all"
+        known = self.kpi(found.name, period=asked, run=run_id, allow_changed=True)[0]
+        before, now = lake.snapshot(past.versions), lake.snapshot()
+        question = Question(period, period.grain, as_of=past.as_of, has_comparisons=False)
+
+        def value(tables: Tables) -> Reading:
+            with lake.engine(lake.folder / ".spill") as engine:
+                return evaluate(engine, tables, [found], question, ground_of(self.place, past.as_of))[0]
+
+        return restated(replace(known, run_id=run_id), value(before), value(WithLateRows(before, now)), value(now))
+
+    def rows(  # noqa: PLR0913 - the ways to cut a reading, all by keyword
+        self,
+        name: str,
+        *,
+        period: str = "last-month",
+        part: str | None = None,
+        by: str | None = None,
+        where: str | None = None,
+        limit: int | None = None,
+        as_of: date | None = None,
+    ) -> "list[Behind]":
+        """The rows behind a reading, for each of its parts: of a ratio ``numerator`` and ``denominator``, of a formula its KPIs.
+
+        Each row has ``contribution``, what it adds; the contributions of a part add up to it, except for different customers, who count once.
+        """
+        found = kpi(name, self.kpis)
+        span = self.place.calendar.parse(period, today=self.today)
+        question = Question(span, span.grain, by, check_expression(where) if where else None, as_of, has_comparisons=False)
+        names = _part_names(found, self.kpis)
+        if part is not None and part not in names:
+            raise WrongUseError(f"{name} has no part {part!r}.", did_you_mean(part, names))
+        lake = self.lake
+        answers = []
+        with lake.engine(lake.folder / ".spill") as engine:
+            session = Session(engine, lake.snapshot(), ground_of(self.place, as_of or self.today), as_of)
+            for label, (owner, place) in names.items():
+                if part is not None and label != part:
+                    continue
+                query = rows_of(session, owner, question, place)
+                table = engine.arrow(query)
+                table = table.sort_by([(c, "ascending") for c in table.column_names if not pa.types.is_map(table.schema.field(c).type)])
+                shown = table.slice(0, limit) if limit is not None else table
+                answers.append(Behind(label, Rows(shown), table.num_rows))
+        return answers
 
     def definition(self, name: str) -> Definition:
         """What a KPI means and where it comes from: entities, columns, sources, coverage and freshness."""
@@ -212,6 +343,31 @@ class Workspace:
         if end < start:
             raise WrongUseError(f"{until} ends before {since} starts.", "Give `since` before `until`.")
         return Span(f"{since or ''}..{until or ''}", grain, start, end)
+
+
+def _whole(span: Span) -> Period:
+    """A span that is one period."""
+    if ".." in span.label:
+        raise WrongUseError(f"{span.label} is no single period.", "Give one period, such as 2026-10 or 2026-Q3.")
+    return Period(span.label, span.grain, span.start, span.end)
+
+
+def _part_names(found: Kpi, known: dict[str, Kpi]) -> dict[str, tuple[Kpi, int]]:
+    """The names of a KPI's parts, each with the KPI and the place among its parts where it is computed."""
+    if found.measure.needs:
+        named: dict[str, tuple[Kpi, int]] = {}
+        for name in found.measure.needs:
+            other = kpi(name, known)
+            own = _part_names(other, known)
+            named |= {name if len(own) == 1 else f"{name}.{label}": place for label, place in own.items()}
+        return named
+    if found.measure.distribution:
+        return {"values": (found, 0)}
+    if found.measure.shape is Shape.NPS:
+        return {"promoters": (found, 0), "detractors": (found, 1), "answers": (found, 2)}
+    if len(found.measure.parts) == 1:
+        return {"rows": (found, 0)}
+    return {"numerator": (found, 0), "denominator": (found, 1)}
 
 
 def names_of(columns: Sequence[str]) -> str:

@@ -78,7 +78,9 @@ def _definition(found: Definition, settings: Settings, word: Say) -> Group:
             rows.add_row(label, Text(text))
     lineage = Table(word("entity"), word("columns"), word("source"), box=None, pad_edge=False)
     for entity, columns in found.lineage.columns.items():
-        brought = [f"{s.source}: {s.rows:,} ({s.updated_at:%Y-%m-%d %H:%M})" for s in found.lineage.sources if s.entity == entity and s.updated_at]
+        brought = [
+            f"{s.source}: {s.rows:,} ({s.updated_at:%Y-%m-%d %H:%M})" for s in found.lineage.sources if s.entity == entity and s.updated_at
+        ]
         lineage.add_row(entity, ", ".join(columns), "\n".join(brought) or word("no_data"))
     examples = [_example_table(name, listed) for name, listed in k.example.rows.items()]
     return Group(Text(f"{k.title[locale]}  ({k.name})\n", style="bold"), rows, Text(), lineage, Text(), *examples)

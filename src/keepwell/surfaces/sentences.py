@@ -1,0 +1,81 @@
+"""Explanations in a sentence of either language."""
+
+from decimal import Decimal
+
+from babel.numbers import format_percent
+
+from keepwell.core.settings import Locale, Settings
+from keepwell.metrics.drivers import Driver
+from keepwell.metrics.explain import DATA, Decomposition, Explanation
+from keepwell.metrics.kpi import Kpi, Unit
+from keepwell.surfaces.figures import BABEL_LOCALES, amount_of_change, figure
+from keepwell.surfaces.words import words_of
+
+TOLD = 3  # parts that a sentence names
+
+
+def sentence(found: Explanation, kpi: Kpi, settings: Settings) -> str:
+    """What changed and by which parts most, in the workspace's language."""
+    word = words_of(settings.locale)
+    title = kpi.title[settings.locale]
+    if found.change is None or found.before is None or found.now is None:
+        return word("explain_nothing").format(title=title, period=found.period, versus=found.versus)
+    is_data = any(d.by == DATA for d in found.decompositions)
+    how = "explain_same" if not found.change else "explain_rose" if found.change > 0 else "explain_fell"
+    head = word(f"{how}_data" if is_data else how).format(
+        title=title,
+        period=found.period,
+        versus=found.versus,
+        change=amount_of_change(abs(found.change), kpi.unit, settings),
+        relative=_relative(found, kpi, settings),
+        before=figure(found.before, kpi.unit, settings),
+        now=figure(found.now, kpi.unit, settings),
+    )
+    chance = "" if found.is_real is not False or not found.change else word("explain_chance")
+    best = next((d for d in found.decompositions if d.parts), None)
+    if best is None or not found.change:
+        return head + chance
+    return head + chance + _largest(best, kpi, settings)
+
+
+def _largest(best: Decomposition, kpi: Kpi, settings: Settings) -> str:
+    word = words_of(settings.locale)
+    named = word("explain_comma").join(part_in_words(p, kpi, settings) for p in best.parts[:TOLD])
+    return word("explain_parts").format(by=by_in_words(best.by, settings), parts=named)
+
+
+def by_in_words(by: str, settings: Settings) -> str:
+    """The name of a decomposition: those of ours as words, a dimension as it is written."""
+    word = words_of(settings.locale)
+    return word(f"by_{by}") if by in {"customers", "formula", DATA} else by
+
+
+def part_in_words(part: Driver, kpi: Kpi, settings: Settings) -> str:
+    """A part with its effect and its signed amount."""
+    word = words_of(settings.locale)
+    return word("explain_part").format(member=member_in_words(part, settings), amount=signed(part.amount, kpi.unit, settings))
+
+
+def member_in_words(part: Driver, settings: Settings) -> str:
+    """Whose effect it is: a member, with the kind of effect where it is not a plain contribution."""
+    word = words_of(settings.locale)
+    if part.effect in {"new", "lost", "frequency", "value", "anonymous", "late", "corrected", "definition", "overlap"}:
+        return word(f"effect_{part.effect}")
+    if part.effect in {"mix", "rate"}:
+        return word("explain_member").format(member=part.member, effect=word(f"effect_{part.effect}"))
+    return part.member
+
+
+def signed(amount: Decimal, unit: Unit, settings: Settings) -> str:
+    """An amount with its sign; of a share percentage points."""
+    sign = "+" if amount > 0 else "−" if amount < 0 else ""
+    return sign + amount_of_change(abs(amount), unit, settings)
+
+
+def _relative(found: Explanation, kpi: Kpi, settings: Settings) -> str:
+    """The change out of the value before; nothing for shares, whose points say it, or where nothing was before."""
+    if kpi.unit in {Unit.SHARE, Unit.POINTS} or not found.before or found.change is None:
+        return ""
+    locale = BABEL_LOCALES[settings.locale]
+    share = format_percent(found.change / abs(found.before), format="+#,##0.0%;−#,##0.0%", locale=locale)
+    return f" ({share})" if settings.locale is Locale.ENGLISH else f"（{share}）"
