@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 DEMO ?= demo-workspace
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test check bench docs lock release
+.PHONY: help setup setup-tests demo test check bench docs lock release
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -28,7 +28,14 @@ demo: setup ## make a demo workspace, import it, compute it and print its scorec
 	@rm -rf $(DEMO)
 	$(BIN)/keepwell demo $(DEMO)
 
-test: setup ## run the whole suite
+# Spark's tests need Java; where it can't be had they are skipped, and say so
+setup-tests: setup
+	@command -v java >/dev/null 2>&1 || test -n "$$JAVA_HOME" || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && apt-get update -qq >/dev/null 2>&1 && export DEBIAN_FRONTEND=noninteractive && \
+		{ apt-get install -qqy --no-install-recommends openjdk-17-jre-headless >/dev/null 2>&1 || apt-get install -qqy --no-install-recommends default-jre-headless >/dev/null 2>&1; }; } || \
+		echo "Java could not be had (install openjdk-17-jre-headless): the Spark tests will be skipped."
+
+test: setup-tests ## run the whole suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup ## lint, types, layers, and the generated docs are as they should be

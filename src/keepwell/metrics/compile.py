@@ -24,6 +24,7 @@ LARGEST_CUBED = 100_000_000
 TOTAL = "total"  # the member of a reading that is not broken down
 NO_MEMBER = "(none)"  # rows without a value in the dimension
 AGE = "age"
+ANONYMOUS = "chr(31)"  # begins the name of a row without a customer
 MICROSECONDS_A_DAY = 86_400_000_000
 
 # tables that the evaluator lends the engine
@@ -122,24 +123,25 @@ def compile_sums(measures: Sequence[Measure], cut: Cut) -> tuple[Steps, Plan]:
 # --------------------------------------------------------------------- rows
 
 
-def _rows(steps: Steps, source: Source, cut: Cut, suffix: str) -> Steps:
-    """Steps that end in ``placed``: the rows of the fact with what was looked up, their period and member."""
+def _rows(steps: Steps, source: Source, cut: Cut, suffix: str, only: str | None = None) -> Steps:
+    """Steps that end in ``placed``: the rows of the fact, ``only`` those, with what was looked up, their period and member."""
     fact = facts()[source.fact]
     found = steps.then(f"fact{suffix}", fact.query(source.time, cut.variant))
     look_ups = cut.look_ups.get(source, LookUps(()))
     for name, sql in look_ups.steps(fact, source.time, suffix):
         found = found.then(name, sql)
-    return found.then(f"placed{suffix}", _placed(fact, source, cut, f"looked_up{suffix}"))
+    return found.then(f"placed{suffix}", _placed(fact, source, cut, f"looked_up{suffix}", only))
 
 
-def _placed(fact: Fact, source: Source, cut: Cut, rows: str) -> str:
+def _placed(fact: Fact, source: Source, cut: Cut, rows: str, only: str | None = None) -> str:
     named = " || ' × ' || ".join(f"coalesce(cast(l.{quoted(d)} as varchar), {literal(NO_MEMBER)})" for d in cut.dimensions)
     member = [f"{named} as _member"] if cut.dimension and cut.dimension != AGE else []
     customer = f"l.{quoted(fact.customer)}" if fact.customer else "cast(null as varchar)"
-    # a row without a customer is a customer of its own
-    alone = f"case when l.{quoted(fact.customer)} is null then {fact.key} end" if fact.customer else fact.key
+    # a row without a customer is a customer of its own, under a name that no customer has
+    alone = f"{ANONYMOUS} || cast({fact.key} as varchar)"
+    unit = f"coalesce({customer}, {alone})" if fact.customer else alone
     if source.placement in {Placement.RETURNING, Placement.COHORT}:
-        alone = "cast(null as varchar)"
+        unit = customer
     start, end, join = "d.period_start", "d.period_end", f"join {DAYS} as d on d.day = l.{quoted(source.time)}"
     extra = []
     if source.placement is Placement.STOCK:
@@ -160,9 +162,20 @@ def _placed(fact: Fact, source: Source, cut: Cut, rows: str) -> str:
         conditions.append(f"({source.where})")
     if source.placement in {Placement.RETURNING, Placement.COHORT} and fact.customer:
         conditions.append(f"{customer} is not null")
-    selected = ", ".join(["l.*", *bounds, *member, f"{customer} as _customer", f"{alone} as _alone", *extra])
+    if only:
+        conditions.append(f"({only})")
+    selected = ", ".join(["l.*", *bounds, *member, f"{unit} as _unit", *extra])
     where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
     return f"select {selected}\nfrom {rows} as l {join}{where}"
+
+
+def _any_where(parts: Sequence[Part]) -> str | None:
+    """Rows that some part needs; None for all. It spares the grouping of those that nobody does."""
+    wheres = list(dict.fromkeys(p.where for p in parts))
+    # a condition on the period reads columns that are named only in the step itself
+    if not wheres or None in wheres:
+        return None
+    return " or ".join(f"({w})" for w in wheres)
 
 
 # -------------------------------------------------------------------- cells
@@ -170,9 +183,9 @@ def _placed(fact: Fact, source: Source, cut: Cut, rows: str) -> str:
 
 def _scan(steps: Steps, plan: Plan, source: Source, cut: Cut, name: str, suffix: str) -> Steps:
     """The cells of one source: of each customer, period and member what it adds to each part."""
-    found = _rows(steps, source, cut, suffix)
     mine = [j for j, p in enumerate(plan.parts) if p.source == source]
     counted = [i for i, p in enumerate(plan.counted) if p.source == source]
+    found = _rows(steps, source, cut, suffix, _any_where([plan.parts[j] for j in mine]))
     if source.placement is Placement.RETURNING:
         found = found.then(f"lines{suffix}", _returning_lines(cut, f"placed{suffix}"))
         return found.then(name, _line_cells(plan, mine, counted, cut, f"lines{suffix}"))
@@ -189,12 +202,12 @@ def _scan(steps: Steps, plan: Plan, source: Source, cut: Cut, name: str, suffix:
 
 
 def _group_keys(cut: Cut) -> str:
-    return "_period_start, _member, _customer, _alone" if cut.dimension else "_period_start, _customer, _alone"
+    return "_period_start, _member, _unit" if cut.dimension else "_period_start, _unit"
 
 
 def _named_keys(cut: Cut) -> str:
     member = "_member as member, " if cut.dimension else ""
-    return f"_period_start as period_start, {member}_customer, _alone"
+    return f"_period_start as period_start, {member}_unit"
 
 
 def _effective(part: Part) -> str | None:
@@ -239,12 +252,12 @@ def _customer_cells(plan: Plan, mine: Sequence[int], counted: Sequence[int], cut
 
 def _returning_lines(cut: Cut, rows: str) -> str:
     member = ", s._member" if cut.dimension else ""
-    keys = "_period_start, _member, _customer" if cut.dimension else "_period_start, _customer"
+    keys = "_period_start, _member, _unit" if cut.dimension else "_period_start, _unit"
     return (
-        f"select s._period_start{member}, s._customer, cast(null as varchar) as _alone, 1 as started, case when r._customer is null then 0 else 1 end as returned\n"
+        f"select s._period_start{member}, s._unit, 1 as started, case when r._unit is null then 0 else 1 end as returned\n"
         f"from (select distinct {keys} from {rows} where _part = 'start') as s\n"
-        f"left join (select distinct _period_start, _customer from {rows} where _part = 'return') as r\n"
-        f"on r._period_start = s._period_start and r._customer = s._customer"
+        f"left join (select distinct _period_start, _unit from {rows} where _part = 'return') as r\n"
+        f"on r._period_start = s._period_start and r._unit = s._unit"
     )
 
 
@@ -252,31 +265,31 @@ def _cohort_lines(steps: Steps, source: Source, cut: Cut, suffix: str) -> Steps:
     """Each customer of a cohort with each age that has come to pass, and whether the customer was active then."""
     rows = f"placed{suffix}"
     is_by_age = cut.dimension == AGE
-    keys = "_period_start, _member, _customer" if cut.dimension and not is_by_age else "_period_start, _customer"
+    keys = "_period_start, _member, _unit" if cut.dimension and not is_by_age else "_period_start, _unit"
     active = quoted(source.returned_on or "")
     found = steps.then(f"members{suffix}", f"select distinct {keys} from {rows}")
     member = ", cast(a.age as varchar) as _member" if is_by_age else ", m._member" if cut.dimension else ""
-    head = f"select m._period_start{member}, m._customer, cast(null as varchar) as _alone, 1 as started,"
+    head = f"select m._period_start{member}, m._unit, 1 as started,"
     ages = f"from members{suffix} as m\njoin {AGES} as a on a.period_start = m._period_start" + (
         "" if is_by_age else f" and a.age = {source.age}"
     )
     if source.is_unbounded:
         found = found.then(
-            f"last{suffix}", f"select _period_start, _customer, max({active}) as last_on from {rows} group by _period_start, _customer"
+            f"last{suffix}", f"select _period_start, _unit, max({active}) as last_on from {rows} group by _period_start, _unit"
         )
         return found.then(
             f"lines{suffix}",
             f"{head} case when l.last_on >= a.from_day then 1 else 0 end as returned\n{ages}\n"
-            f"join last{suffix} as l on l._period_start = m._period_start and l._customer = m._customer",
+            f"join last{suffix} as l on l._period_start = m._period_start and l._unit = m._unit",
         )
     found = found.then(
         f"seen{suffix}",
-        f"select distinct r._period_start, r._customer, d.age from {rows} as r join {AGE_DAYS} as d on d.period_start = r._period_start and d.day = r.{active}",
+        f"select distinct r._period_start, r._unit, d.age from {rows} as r join {AGE_DAYS} as d on d.period_start = r._period_start and d.day = r.{active}",
     )
     return found.then(
         f"lines{suffix}",
-        f"{head} case when v._customer is null then 0 else 1 end as returned\n{ages}\n"
-        f"left join seen{suffix} as v on v._period_start = m._period_start and v._customer = m._customer and v.age = a.age",
+        f"{head} case when v._unit is null then 0 else 1 end as returned\n{ages}\n"
+        f"left join seen{suffix} as v on v._period_start = m._period_start and v._unit = m._unit and v.age = a.age",
     )
 
 
@@ -292,7 +305,7 @@ def _ranked(plan: Plan, mine: Sequence[int], counted: Sequence[int], tops: Seque
     over = ", ".join(cut.keys)
     columns = []
     for j in tops:
-        columns.append(f"row_number() over (partition by {over} order by x{j} desc, _customer, _alone) as place{j}")
+        columns.append(f"row_number() over (partition by {over} order by x{j} desc, _unit) as place{j}")
         columns.append(f"sum(case when x{j} > 0 then 1 else 0 end) over (partition by {over}) as buyers{j}")
     return f"select *, {', '.join(columns)}\nfrom {cells}"
 
@@ -303,7 +316,7 @@ def _top_cells(plan: Plan, mine: Sequence[int], counted: Sequence[int], cut: Cut
     The top share's sum moves with a customer's value y by max(y − q, 0) + share · q, q being the last value that belongs to the top
     (Langel & Tillé 2013, Variance estimation of the Gini index, section on quantile shares).
     """
-    keys = ", ".join(f"r.{k}" for k in (*cut.keys, "_customer", "_alone"))
+    keys = ", ".join(f"r.{k}" for k in (*cut.keys, "_unit"))
     columns, joins = [], []
     for j in mine:
         top = plan.parts[j].top
@@ -335,12 +348,12 @@ def _united(plan: Plan, cut: Cut, number: int) -> str:
                 columns.append(f"w{j}" if part.source == source else f"cast(0 as {kind}) as w{j}")
         for i, part in enumerate(plan.counted):
             columns += [f"n{i}, t{i}" if part.source == source else f"cast(0 as BIGINT) as n{i}, cast(0 as BIGINT) as t{i}"]
-        arms.append(f"select {', '.join(cut.keys)}, _customer, _alone, {', '.join(columns)} from cells_{n}")
+        arms.append(f"select {', '.join(cut.keys)}, _unit, {', '.join(columns)} from cells_{n}")
     summed = [f"cast(sum(x{j}) as {_type(plan, j)}) as x{j}" for j in range(len(plan.parts))]
     summed += [f"cast(sum(w{j}) as {CELL}) as w{j}" for j, p in enumerate(plan.parts) if p.top]
     summed += [f"cast(sum(n{i}) as BIGINT) as n{i}, cast(sum(t{i}) as BIGINT) as t{i}" for i in range(len(plan.counted))]
     everything = "\nunion all\n".join(arms)
-    keys = f"{', '.join(cut.keys)}, _customer, _alone"
+    keys = f"{', '.join(cut.keys)}, _unit"
     return f"select {keys}, {', '.join(summed)}\nfrom (\n{everything}\n) as united group by {keys}"
 
 
@@ -380,7 +393,6 @@ def _summed(steps: Steps, plan: Plan, cut: Cut) -> Steps:
     crossed = [(a, b) for a, b in sorted({x for p in plan.pairs for x in product(p, p)}) if _random(plan, (a, b)) and _is_pair(plan, a, b)]
     joins, selected = [], ["s.*"]
     for prefix in ("p", "y"):
-        # rows without a customer are in one period only, so only known customers can be in both
         on_member = " and b.member = a.member" if cut.dimension else ""
         own = ", ".join(f"a.{k}" for k in cut.keys)
         products = ", ".join(f"{_product(plan, a, b, 'a.', 'b.')} as {prefix}{a}_{b}" for a, b in crossed)
@@ -388,7 +400,7 @@ def _summed(steps: Steps, plan: Plan, cut: Cut) -> Steps:
             found.then(
                 f"cross_{prefix}",
                 f"select {own}, {products}\nfrom cells as a\njoin {COMPARISONS} as c on c.period_start = a.period_start\n"
-                f"join cells as b on b.period_start = c.{prefix}_start{on_member} and b._customer = a._customer\n"
+                f"join cells as b on b.period_start = c.{prefix}_start{on_member} and b._unit = a._unit\n"
                 f"group by {own}",
             )
             if crossed
@@ -412,7 +424,7 @@ def _value_rows(steps: Steps, d: Distribution, cut: Cut) -> Steps:
     found = _rows(steps, d.source, cut, "")
     where = f"\nwhere {d.where}" if d.where else ""
     member = "_member as member, " if cut.dimension else ""
-    keys = f"_period_start as period_start, {member}_customer, _alone"
+    keys = f"_period_start as period_start, {member}_unit"
     if d.value is not None:
         return found.then("valued", f"select {keys}, cast({d.value} as {CELL}) as value, true as is_reached\nfrom placed{where}")
     starts, ends = quoted(d.starts or ""), quoted(d.ends or "")
@@ -424,7 +436,7 @@ def _value_rows(steps: Steps, d: Distribution, cut: Cut) -> Steps:
         f"  {ends} is not null as is_reached\nfrom placed cross join observed as o{where}"
     )
     found = found.then("timed", timed)
-    columns = "period_start, " + ("member, " if cut.dimension else "") + "_customer, _alone"
+    columns = "period_start, " + ("member, " if cut.dimension else "") + "_unit"
     if not d.is_business:
         return found.then("valued", f"select {columns}, case when ended >= began then ended - began end as value, is_reached\nfrom timed")
     found = found.then(
@@ -475,8 +487,8 @@ def compile_threshold_sums(d: Distribution, cut: Cut) -> Steps:
     on = " and ".join(f"h.{k} = v.{k}" for k in cut.keys)
     found = found.then(
         "cells",
-        f"select {keys}, v._customer, v._alone, count(*) filter (where v.is_reached and v.value <= h.threshold) as x0, count(*) as x1, count(*) as n0, count(*) as t0\n"
-        f"from valued as v join {THRESHOLDS} as h on {on}\nwhere v.value is not null group by {keys}, v._customer, v._alone",
+        f"select {keys}, v._unit, count(*) filter (where v.is_reached and v.value <= h.threshold) as x0, count(*) as x1, count(*) as n0, count(*) as t0\n"
+        f"from valued as v join {THRESHOLDS} as h on {on}\nwhere v.value is not null group by {keys}, v._unit",
     )
     part = Part(d.source, "count(*)")
     plan = Plan((part, Part(d.source, "count(1)")), (part,), ((0, 0), (0, 1), (1, 1)), ())
@@ -519,18 +531,19 @@ def compile_customer_flow(measure: Measure, cut: Cut, now: date, before: date) -
     first, second = f"period_start = DATE {literal(now)}", f"period_start = DATE {literal(before)}"
     steps = steps.then(
         "by_customer",
-        f"select _customer, sum(case when {first} then x0 else 0 end) as x_now, sum(case when {second} then x0 else 0 end) as x_before,\n"
+        f"select _unit, sum(case when {first} then x0 else 0 end) as x_now, sum(case when {second} then x0 else 0 end) as x_before,\n"
         f"  sum(case when {first} then n0 else 0 end) as n_now, sum(case when {second} then n0 else 0 end) as n_before\n"
-        f"from cells where ({first} or {second}) and n0 > 0 group by _customer",
+        f"from cells where ({first} or {second}) and n0 > 0 group by _unit",
     )
-    is_kept = "_customer is not null and n_now > 0 and n_before > 0"
+    is_known = f"not starts_with(_unit, {ANONYMOUS})"
+    is_kept = f"{is_known} and n_now > 0 and n_before > 0"
     columns = (
-        f"sum(case when _customer is not null and n_before = 0 then x_now end) as new_sum, "
-        f"sum(case when _customer is not null and n_now = 0 then x_before end) as lost_sum, "
+        f"sum(case when {is_known} and n_before = 0 then x_now end) as new_sum, "
+        f"sum(case when {is_known} and n_now = 0 then x_before end) as lost_sum, "
         f"sum(case when {is_kept} then 1 else 0 end) as kept, sum(case when {is_kept} then n_before end) as kept_rows_before, "
         f"sum(case when {is_kept} then n_now end) as kept_rows_now, sum(case when {is_kept} then x_before end) as kept_before, "
-        f"sum(case when {is_kept} then x_now end) as kept_now, sum(case when _customer is null then x_before end) as alone_before, "
-        f"sum(case when _customer is null then x_now end) as alone_now"
+        f"sum(case when {is_kept} then x_now end) as kept_now, sum(case when not {is_known} then x_before end) as alone_before, "
+        f"sum(case when not {is_known} then x_now end) as alone_now"
     )
     return steps.then("flow", f"select {columns} from by_customer")
 
@@ -548,7 +561,7 @@ def compile_rows(measure: Measure, part: int, cut: Cut) -> Steps:
         member = "_member as member, " if cut.dimension else ""
         return steps.then(
             "behind",
-            f"select _period_start as period_start, {member}_customer as customer_id, started, returned, {of_one_row(p.sql)} as contribution\nfrom lines where {of_one_row(p.sql)} <> 0",
+            f"select _period_start as period_start, {member}_unit as customer_id, started, returned, {of_one_row(p.sql)} as contribution\nfrom lines where {of_one_row(p.sql)} <> 0",
         )
     fact = facts()[p.source.fact]
     steps = _rows(Steps(), p.source, cut, "")
@@ -561,7 +574,7 @@ def compile_rows(measure: Measure, part: int, cut: Cut) -> Steps:
         names = ", ".join(quoted(n) for n, _ in p.per_customer)
         return steps.then(
             "behind",
-            f"select _period_start as period_start, {member}_customer as customer_id, {names}, {of_one_row(p.sql)} as contribution\nfrom lines where _rows > 0 and {of_one_row(p.sql)} <> 0",
+            f"select _period_start as period_start, {member}_unit as customer_id, {names}, {of_one_row(p.sql)} as contribution\nfrom lines where _rows > 0 and {of_one_row(p.sql)} <> 0",
         )
     columns = ", ".join(quoted(c) for c in fact.columns_at(p.source.time))
     where = f"\nwhere {condition} and ({of_one_row(p.sql)}) <> 0" if condition else f"\nwhere ({of_one_row(p.sql)}) <> 0"

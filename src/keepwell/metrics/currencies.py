@@ -20,6 +20,7 @@ MONEY_DAY = {
     "costs": "incurred_on",
     "opportunities": "created_on",
     "quotas": "period_start",
+    "programmes": "starts_on",
 }
 
 
@@ -32,7 +33,7 @@ class Missing:
     """A currency and day without a rate that is young enough; ``rated_on`` is the day of the newest one before."""
 
     currency: str
-    day: date
+    day: date | None
     rated_on: date | None
 
 
@@ -51,7 +52,7 @@ def foreign(table: str, e: Entity, reporting: str) -> Steps:
         Steps()
         .then(
             "foreign_amounts",
-            f"select distinct currency, {day} as day from {quoted(table)} where currency <> {literal(reporting)} and {day} is not null",
+            f"select distinct currency, {day} as day from {quoted(table)} where currency <> {literal(reporting)}",
         )
         .then(
             "newest",
@@ -77,10 +78,15 @@ def missing_rates(rated: Sequence[dict[str, Any]], max_age_days: int) -> list[Mi
 
 def check(missing: Sequence[Missing], first: date, last: date, reporting: str, max_age_days: int) -> None:
     """Refuse when a day between ``first`` and ``last`` lacks a rate; the error names day and pair."""
-    found = [m for m in missing if first <= m.day <= last]
+    found = [m for m in missing if m.day is None or first <= m.day <= last]
     if not found:
         return
     m = found[0]
+    if m.day is None:
+        raise MissingRateError(
+            f"There is an amount in {m.currency} without a day, so no exchange rate {m.currency}/{reporting} can be chosen.",
+            "Give the row its date, or the amount in the reporting currency.",
+        )
     newest = f"the newest one before is of {m.rated_on}" if m.rated_on else "there is none before"
     raise MissingRateError(
         f"There is no exchange rate {m.currency}/{reporting} for {m.day}: {newest}, and a rate counts for {max_age_days} days.",

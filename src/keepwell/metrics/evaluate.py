@@ -135,7 +135,7 @@ class _Reader:
         if not frame.wanted:
             return {k.name: [] for k in self.kpis}
         self.prepare(cut, extent, frame)
-        values, rows = self._values(cut)
+        values, rows = self._values(cut, extent, frame)
         members = sorted({m for cells in values.values() for _, m in cells}, key=_member_order) if self.question.dimension else [TOTAL]
         return {kpi.name: self._readings(kpi, values[kpi.name], rows, members, extent, frame) for kpi in self.kpis}
 
@@ -274,7 +274,7 @@ class _Reader:
 
     # ------------------------------------------------------------- values
 
-    def _values(self, cut: Cut) -> tuple[dict[str, dict[tuple[date, str], Value]], dict[tuple[date, str], dict[str, Any]]]:
+    def _values(self, cut: Cut, extent: Extent, frame: Frame) -> tuple[dict[str, dict[tuple[date, str], Value]], dict[tuple[date, str], dict[str, Any]]]:
         d = self.kpis[0].measure.distribution
         if d is not None:
             if d.is_business:
@@ -283,11 +283,20 @@ class _Reader:
         rows_read = sum(self.session.rows_of(facts()[s.fact]) for s in self.sources)
         cut = replace(cut, has_cubes=rows_read <= CUBED_ROWS)
         rows, plan = self._sums(cut)
-        if not cut.has_cubes and plan.cubes and any(r[f"c{i}"] < SKEWED_BELOW for r in rows.values() for i in range(len(plan.counted))):
-            cubed, _ = self._sums(replace(cut, has_cubes=True, has_comparisons=False))
-            for cell, row in rows.items():
-                row.update({k: v for k, v in cubed.get(cell, {}).items() if k.startswith("q")})
+        small = {start for (start, _), r in rows.items() if any(0 < (r[f"c{i}"] or 0) < SKEWED_BELOW for i in range(len(plan.counted)))}
+        if not cut.has_cubes and plan.cubes and small:
+            self._add_cubes(cut, extent, frame, rows, small)
         return {k.name: {cell: value_of(k, plan, row) for cell, row in rows.items()} for k in self.kpis}, rows
+
+    def _add_cubes(
+        self, cut: Cut, extent: Extent, frame: Frame, rows: dict[tuple[date, str], dict[str, Any]], small: set[date]
+    ) -> None:
+        """The third moments of the periods that have small samples, to the rows that have the others."""
+        few = [p for p in frame.everything if p.start in small]
+        self.prepare(cut, extent, Frame(few, few, {}, {}))
+        cubed, _ = self._sums(replace(cut, has_cubes=True, has_comparisons=False))
+        for cell, row in cubed.items():
+            rows[cell].update({k: v for k, v in row.items() if k.startswith("q")})
 
     def _sums(self, cut: Cut) -> tuple[dict[tuple[date, str], dict[str, Any]], Plan]:
         steps, plan = compile_sums(self.measures, cut)

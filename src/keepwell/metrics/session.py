@@ -19,6 +19,16 @@ EVALUATORS = {MOMENTS, PERIOD_STARTS, OBSERVED}
 # a row of these is somebody or something that later rows refer to: it is never taken away
 LASTING = {"customers", "contacts", "employees", "products", "channels", "regions", "teams", "campaigns", "programmes", "identities"}
 
+# what a row says of its end, which is not known before the end is: column -> (the instants of the end, what it says until then)
+TOLD_BY_THE_END = {
+    ("tickets", "status"): (("resolved_at", "closed_at"), "'open'"),
+    ("tickets", "sla_met"): (("resolved_at", "closed_at"), "NULL"),
+    ("opportunities", "outcome"): (("closed_at",), "NULL"),
+    ("cases", "outcome"): (("closed_at",), "NULL"),
+    ("tasks", "outcome"): (("done_at",), "NULL"),
+    ("subscriptions", "end_reason"): (("ended_at",), "NULL"),
+}
+
 
 class Tables(Protocol):
     """Where the evaluator reads from: the lake at one moment, or the rows of a worked example."""
@@ -128,6 +138,10 @@ class Session:
         own = f"t.{quoted(name)}"
         if self.as_of is None or column.may_be_future or e.name in LASTING:
             return own
+        if (e.name, name) in TOLD_BY_THE_END:
+            instants, until_then = TOLD_BY_THE_END[e.name, name]
+            is_later = " or ".join(f"t.{quoted(i)} >= {self._instant()}" for i in instants)
+            return f"case when {is_later} then {until_then} else {own} end"
         source = e.column(column.date_of) if column.date_of else None
         if source is not None and source.may_be_future:
             return own

@@ -129,7 +129,8 @@ def _interval(kpi: Kpi, result: Result, sums: Mapping[str, Fraction], spread: Sp
             return intervals.of_nps(float(sums["p0"]), float(sums["p1"]), float(sums["p2"]), spread)
         case _:
             found = intervals.of_ratio(value, spread)
-            if found is not None and kpi.unit is Unit.SHARE and value >= 0:
+            is_quotient = quotient_or_none(kpi.measure.formula) is not None
+            if found is not None and kpi.unit is Unit.SHARE and is_quotient and value >= 0:
                 return Interval(max(0.0, found.low), found.high)
             return found
 
