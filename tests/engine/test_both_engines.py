@@ -27,13 +27,8 @@ from keepwell.engine.rewrites import GAP_OF, NAMED, RULES, SAME, spark_type
 from keepwell.engine.spark import SparkEngine
 from keepwell.engine.sql import SqlError, Steps
 
-pytestmark = [
-    # one Java machine for the whole suite
-    pytest.mark.xdist_group("spark"),
-    # pyspark leaves its sockets and its Java machine to the end of the process, which closes them
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:subprocess:ResourceWarning"),
-]
+# --dist loadgroup then starts one Java machine for the whole suite, any other one for each worker
+pytestmark = pytest.mark.xdist_group("spark")
 
 # n, m whole numbers; x DECIMAL(18, 4); p DECIMAL(19, 4); c DECIMAL(12, 2); f DOUBLE; s, u texts; d, e days; t an instant; q, r yes or no; a a map
 ROWS = """

@@ -399,7 +399,7 @@ def _summed(steps: Steps, plan: Plan, cut: Cut) -> Steps:
         found = (
             found.then(
                 f"cross_{prefix}",
-                f"select {own}, {products}\nfrom cells as a\njoin {COMPARISONS} as c on c.period_start = a.period_start\n"
+                f"select {own}, {products}\nfrom cells as a\nleft join {COMPARISONS} as c on c.period_start = a.period_start\n"
                 f"join cells as b on b.period_start = c.{prefix}_start{on_member} and b._unit = a._unit\n"
                 f"group by {own}",
             )
