@@ -1,6 +1,7 @@
 """Writes docs/reference/ from the code, so that it can't say anything else; with --check only tells which pages differ."""
 
 import inspect
+import json
 import sys
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -16,10 +17,14 @@ from keepwell.core.settings import FILE_NAME, Settings
 from keepwell.engine.walls import ALLOWED_FUNCTIONS, LONGEST_PADDED
 from keepwell.lake.entity import SQL_TYPES, Column, ColumnType, Entity, entities
 from keepwell.lake.table import META_COLUMNS, PROFILES, TEXTS
-from keepwell.metrics.fact import Fact, facts
-from keepwell.metrics.kpi import Kind, Kpi, built_in
+from keepwell.metrics.kpi_file import built_in
+from keepwell.metrics.schema import kpi_schema
 from keepwell.sources.mapping import ENTITY_FIELDS, TOP_FIELDS
 from keepwell.surfaces.cli.app import app, workspace_option
+
+# the pages of KPIs are written beside this file, which is run, imported and tested from several places
+sys.path.insert(0, str(Path(__file__).parent))
+import kpi_pages
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "<!-- Written by docs/generate.py from the code. Change the code, then run `make docs`. -->"
@@ -176,65 +181,6 @@ def computed_marks(c: Column) -> list[str]:
     return [f"*computed*: copied from [{c.copied_from}](#{c.copied_from})"] if c.copied_from else []
 
 
-# ---------------------------------------------------------------- KPIs
-
-
-def kpis_page() -> str:
-    known = built_in()
-    index = table(
-        ("Theme", "KPI", "指标", "Name", "Unit", "Better"),
-        ((k.theme, k.title["en"], k.title["zh"], f"[{k.name}](#{k.name})", k.unit, k.better) for k in known.values()),
-    )
-    views = sorted({k.fact for k in known.values() if facts()[k.fact].sql})
-    intro = (
-        "The catalogue that is shipped. Each definition carries a worked example (rows in, value out) that the suite executes. "
-        "How values, intervals and changes come about: [concepts/metrics.md](../concepts/metrics.md); "
-        "how to add your own: [how-to/add-a-kpi.md](../how-to/add-a-kpi.md)."
-    )
-    parts = [kpi_part(k) for k in known.values()]
-    below = ["## Facts that are views", "", *(line for name in views for line in view_part(facts()[name]))]
-    return page("KPIs", intro, index, *parts, below)
-
-
-def kpi_part(k: Kpi) -> list[str]:
-    by_unit = {"share": "0.01 (1 percentage point)", "points": "1", "score": "1"}
-    smallest = f"{k.material:g}" if k.material is not None else by_unit.get(k.unit, "2 % of the value before")
-    terms = (
-        ("Formula", f"{k.formula['en']} · {k.formula['zh']}"),
-        ("Rests on", f"`{k.fact}`, placed by `{k.time}`"),
-        ("Unit, better", f"{k.unit}, {k.better}"),
-        ("Smallest n", k.min_n or "none"),
-        ("Smallest change worth saying", smallest),
-        ("A period within the data without rows", "0" if k.when_empty == "zero" else "no data"),
-        ("Adds up over parts", {"additive": "yes", "semi": "not over time", "non": "no"}[k.additivity]),
-        ("Dimensions", code(k.dimensions)),
-        ("Definition", f"version {k.version}, `{k.definition_hash}`"),
-    )
-    says = f"**{k.title['en']} · {k.title['zh']}** {k.meaning['en']} {k.meaning['zh']}"
-    lines = [f"## {k.name}", "", says, "", "```sql", *definition_sql(k), "```", ""]
-    lines += table(("", ""), terms)
-    value = "no value" if k.example.value is None else k.example.value
-    lines += [f"Example: for {k.example.period} these rows give **{value}**, n = {k.example.n}.", ""]
-    for name, rows in k.example.rows.items():
-        columns = list(dict.fromkeys(c for row in rows for c in row))
-        lines += [f"`{name}`", "", *table(columns, ([plain(row.get(c, "")) for c in columns] for row in rows))]
-    return lines
-
-
-def plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def definition_sql(k: Kpi) -> list[str]:
-    parts = [k.expression or ""] if k.kind is Kind.SIMPLE else [f"{k.numerator}", "÷", f"{k.denominator}"]
-    return [*parts, *([f"where {k.where}"] if k.where else [])]
-
-
-def view_part(fact: Fact) -> list[str]:
-    sql = (fact.sql or "").strip().splitlines()
-    return [f"### {fact.name}", "", f"Over {code(fact.reads)}, one row a `{fact.key}`.", "", "```sql", *sql, "```", ""]
-
-
 # ---------------------------------------------------------------- commands
 
 
@@ -296,7 +242,7 @@ def value_of(hint: Any, info: ArgumentInfo | OptionInfo) -> str:
         limits = (("at least", info.min), ("at most", info.max))
         return "number, " + " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
     words = {bool: "", Path: "path", int: "number", float: "number", datetime: "day, YYYY-MM-DD", str: "text"}
-    return words[kind]
+    return "text, any number of times" if typing.get_origin(kind) is list else words[kind]
 
 
 def default_of(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str:
@@ -333,7 +279,11 @@ def mapping_page() -> str:
 def index_page() -> str:
     rows = (
         ("[entities.md](entities.md)", f"{len(entities())} entities of the canonical model: columns, types, rules, both languages"),
-        ("[kpis.md](kpis.md)", f"{len(built_in())} KPIs: definition, unit, dimensions, worked example"),
+        (
+            "[kpis.md](kpis.md)",
+            f"{len(built_in())} KPIs, a page each in both languages: definition, formula, pitfalls, worked example, sources",
+        ),
+        ("[kpi.schema.json](kpi.schema.json)", "the shape of a KPI file, for editors"),
         ("[commands.md](commands.md)", f"{len(app.registered_commands)} commands of the command line"),
         ("[settings.md](settings.md)", f"{len(fields(Settings))} settings of a workspace"),
         ("[mapping.md](mapping.md)", f"fields of a mapping file, and the {len(ALLOWED_FUNCTIONS)} SQL functions that it may use"),
@@ -347,7 +297,9 @@ def pages() -> dict[str, str]:
     return {
         "README.md": index_page(),
         "entities.md": entities_page(),
-        "kpis.md": kpis_page(),
+        "kpis.md": kpi_pages.index_page(page, table),
+        **kpi_pages.kpi_pages(page, table),
+        "kpi.schema.json": json.dumps(kpi_schema(), indent=2, ensure_ascii=False) + "\n",
         "commands.md": commands_page(),
         "settings.md": settings_page(),
         "mapping.md": mapping_page(),
@@ -357,7 +309,7 @@ def pages() -> dict[str, str]:
 def differing(folder: Path = REFERENCE) -> list[str]:
     """The pages that are not what the code says, and files that are no pages."""
     wanted = pages()
-    there = {p.name: p.read_text(encoding="utf-8") for p in folder.iterdir() if p.is_file()} if folder.is_dir() else {}
+    there = {p.relative_to(folder).as_posix(): p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file()}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
 
@@ -374,6 +326,7 @@ def main(arguments: Sequence[str]) -> int:
     wanted = pages()
     for name in different:
         if name in wanted:
+            (REFERENCE / name).parent.mkdir(exist_ok=True)
             (REFERENCE / name).write_text(wanted[name], encoding="utf-8", newline="\n")
         else:
             (REFERENCE / name).unlink()

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from factories.examples import ExampleTables
 from keepwell.core.errors import WrongUseError
 from keepwell.core.periods import Calendar, Grain
 from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.metrics.currencies import MissingRateError
 from keepwell.metrics.evaluate import Question, evaluate
+from keepwell.metrics.example import ExampleTables
 from keepwell.metrics.kpi_file import built_in
 from keepwell.metrics.reading import Readings, Status
 from keepwell.metrics.session import Ground

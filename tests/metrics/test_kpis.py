@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from factories.examples import ExampleTables
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.core.periods import Calendar
 from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.metrics.evaluate import Question, evaluate
+from keepwell.metrics.example import ExampleTables
 from keepwell.metrics.kpi import Kpi, kpi
 from keepwell.metrics.kpi_file import built_in, catalogue
 from keepwell.metrics.session import Ground

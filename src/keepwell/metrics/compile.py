@@ -19,7 +19,8 @@ from keepwell.metrics.measure import Distribution, Measure, Part, Placement, Sha
 
 CELL = "DECIMAL(18, 4)"  # of one customer: its square fits DECIMAL(36, 8), and a sum of these DECIMAL(38, 8)
 WIDE_CELL = "DECIMAL(19, 4)"
-CUBED_CELL = "DECIMAL(12, 2)"  # its cube fits DECIMAL(36, 6)
+CUBED_CELL = "DECIMAL(9, 1)"  # its cube, with the first factor wider, fits DECIMAL(37, 3)
+WIDE_CUBED_CELL = "DECIMAL(19, 1)"
 LARGEST_CUBED = 100_000_000
 TOTAL = "total"  # the member of a reading that is not broken down
 NO_MEMBER = "(none)"  # rows without a value in the dimension
@@ -196,7 +197,7 @@ def _scan(steps: Steps, plan: Plan, source: Source, cut: Cut, name: str, suffix:
     plain = f"plain{suffix}" if tops else name
     found = found.then(plain, _customer_cells(plan, mine, counted, cut, f"placed{suffix}"))
     if tops:
-        found = found.then(f"ranked{suffix}", _ranked(plan, mine, counted, tops, cut, plain))
+        found = found.then(f"ranked{suffix}", _ranked(tops, cut, plain))
         found = found.then(name, _top_cells(plan, mine, counted, cut, f"ranked{suffix}"))
     return found
 
@@ -299,9 +300,8 @@ def _line_cells(plan: Plan, mine: Sequence[int], counted: Sequence[int], cut: Cu
     return f"select {_named_keys(cut)}, {', '.join(columns)}\nfrom {lines}"
 
 
-def _ranked(plan: Plan, mine: Sequence[int], counted: Sequence[int], tops: Sequence[int], cut: Cut, cells: str) -> str:
+def _ranked(tops: Sequence[int], cut: Cut, cells: str) -> str:
     """Cells with each customer's place by a part, and how many have a positive one."""
-    del mine, counted
     over = ", ".join(cut.keys)
     columns = []
     for j in tops:
@@ -371,7 +371,11 @@ def _product(plan: Plan, a: int, b: int, first: str = "", second: str = "") -> s
 def _cube(plan: Plan, triple: Iterable[int]) -> str:
     columns = [plan.weight(j) for j in triple]
     fits = " and ".join(f"max(abs({c})) < {LARGEST_CUBED}" for c in dict.fromkeys(columns))
-    factors = " * ".join(f"cast(case when abs({c}) < {LARGEST_CUBED} then {c} end as {CUBED_CELL})" for c in columns)
+    # the first factor's wider type makes the engine multiply in 128 bits
+    kinds = [WIDE_CUBED_CELL, CUBED_CELL, CUBED_CELL]
+    factors = " * ".join(
+        f"cast(case when abs({c}) < {LARGEST_CUBED} then {c} end as {kind})" for c, kind in zip(columns, kinds, strict=True)
+    )
     return f"case when {fits} then sum({factors}) end"
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from keepwell.engine.protocol import Engine
 from keepwell.metrics import survival
 from keepwell.metrics.compile import THRESHOLDS, TOTAL, Cut, compile_threshold_sums, compile_values
-from keepwell.metrics.intervals import Z, Interval
+from keepwell.metrics.intervals import Interval, Z
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.measure import Distribution
 from keepwell.metrics.reading import Status

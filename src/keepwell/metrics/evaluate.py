@@ -108,6 +108,16 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class _Answer:
+    """What the engine said for one KPI: values and sums by period and member."""
+
+    values: Mapping[tuple[date, str], Value]
+    rows: Mapping[tuple[date, str], Mapping[str, Any]]
+    extent: Extent
+    frame: Frame
+
+
+@dataclass(frozen=True)
 class _Reader:
     """Reads the KPIs of one bundle."""
 
@@ -137,7 +147,7 @@ class _Reader:
         self.prepare(cut, extent, frame)
         values, rows = self._values(cut, extent, frame)
         members = sorted({m for cells in values.values() for _, m in cells}, key=_member_order) if self.question.dimension else [TOTAL]
-        return {kpi.name: self._readings(kpi, values[kpi.name], rows, members, extent, frame) for kpi in self.kpis}
+        return {kpi.name: self._readings(kpi, _Answer(values[kpi.name], rows, extent, frame), members) for kpi in self.kpis}
 
     # ----------------------------------------------------------- preparing
 
@@ -274,7 +284,9 @@ class _Reader:
 
     # ------------------------------------------------------------- values
 
-    def _values(self, cut: Cut, extent: Extent, frame: Frame) -> tuple[dict[str, dict[tuple[date, str], Value]], dict[tuple[date, str], dict[str, Any]]]:
+    def _values(
+        self, cut: Cut, extent: Extent, frame: Frame
+    ) -> tuple[dict[str, dict[tuple[date, str], Value]], dict[tuple[date, str], dict[str, Any]]]:
         d = self.kpis[0].measure.distribution
         if d is not None:
             if d.is_business:
@@ -288,9 +300,7 @@ class _Reader:
             self._add_cubes(cut, extent, frame, rows, small)
         return {k.name: {cell: value_of(k, plan, row) for cell, row in rows.items()} for k in self.kpis}, rows
 
-    def _add_cubes(
-        self, cut: Cut, extent: Extent, frame: Frame, rows: dict[tuple[date, str], dict[str, Any]], small: set[date]
-    ) -> None:
+    def _add_cubes(self, cut: Cut, extent: Extent, frame: Frame, rows: dict[tuple[date, str], dict[str, Any]], small: set[date]) -> None:
         """The third moments of the periods that have small samples, to the rows that have the others."""
         few = [p for p in frame.everything if p.start in small]
         self.prepare(cut, extent, Frame(few, few, {}, {}))
@@ -321,36 +331,21 @@ class _Reader:
 
     # ----------------------------------------------------------- readings
 
-    def _readings(
-        self,
-        kpi: Kpi,
-        values: Mapping[tuple[date, str], Value],
-        rows: Mapping[tuple[date, str], Mapping[str, Any]],
-        members: Sequence[str],
-        extent: Extent,
-        frame: Frame,
-    ) -> list[Reading]:
+    def _readings(self, kpi: Kpi, answer: _Answer, members: Sequence[str]) -> list[Reading]:
+        frame = answer.frame
+
         def is_told(period: Period, member: str) -> bool:
             """A member is told in a period in which it has rows, or in one with which such a period is compared."""
             starts = (period.start, frame.before.get(period.start), frame.last_year.get(period.start))
-            return self.question.dimension is None or any((start, member) in values for start in starts)
+            return self.question.dimension is None or any((start, member) in answer.values for start in starts)
 
         hash_ = kpi.definition_hash
-        return [self._reading(kpi, p, m, values, rows, extent, frame, hash_) for p in frame.wanted for m in members if is_told(p, m)]
+        return [self._reading(kpi, p, m, answer, hash_) for p in frame.wanted for m in members if is_told(p, m)]
 
-    def _reading(  # noqa: PLR0913 - the pieces of one line
-        self,
-        kpi: Kpi,
-        period: Period,
-        member: str,
-        values: Mapping[tuple[date, str], Value],
-        rows: Mapping[tuple[date, str], Mapping[str, Any]],
-        extent: Extent,
-        frame: Frame,
-        hash_: str,
-    ) -> Reading:
+    def _reading(self, kpi: Kpi, period: Period, member: str, answer: _Answer, hash_: str) -> Reading:
+        values, extent, frame = answer.values, answer.extent, answer.frame
         now = self._at(kpi, values.get((period.start, member)), period.start, period.end, extent)
-        row = rows.get((period.start, member), {})
+        row = answer.rows.get((period.start, member), {})
         changes = []
         for prefix, starts in (("p", frame.before), ("y", frame.last_year)):
             other = starts.get(period.start)

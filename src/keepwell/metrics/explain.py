@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -16,7 +15,7 @@ from keepwell.engine.sql import Steps, quoted
 from keepwell.lake.table import tables as lake_tables
 from keepwell.metrics import drivers, survival
 from keepwell.metrics.compile import TOTAL, compile_customer_flow
-from keepwell.metrics.distributions import MICROSECONDS, DECIMALS, Histogram
+from keepwell.metrics.distributions import DECIMALS, MICROSECONDS, Histogram
 from keepwell.metrics.drivers import Driver, Effect, Flow, Member
 from keepwell.metrics.evaluate import Question, histograms_of, plan_of, read
 from keepwell.metrics.formula import quotient_or_none, result_or_none

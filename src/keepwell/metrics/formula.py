@@ -33,7 +33,7 @@ def substituted(formula: str, replacements: Mapping[str, str]) -> str:
     """The formula with names replaced by other formulas."""
 
     class Replace(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - the visitor's name
+        def visit_Name(self, node: ast.Name) -> ast.expr:
             return _tree(replacements[node.id]) if node.id in replacements else node
 
     return ast.unparse(Replace().visit(_tree(formula)))
@@ -85,12 +85,15 @@ def _walk(node: ast.expr, sums: Mapping[str, Fraction]) -> Result:
         return Result(-inner.value, {k: -s for k, s in inner.slopes.items()})
     if not isinstance(node, ast.BinOp):
         raise FormulaError(f"This formula holds more than arithmetic: {ast.unparse(node)}")
-    left, right = _walk(node.left, sums), _walk(node.right, sums)
-    if isinstance(node.op, ast.Add):
+    return _joined(node.op, _walk(node.left, sums), _walk(node.right, sums))
+
+
+def _joined(operator: ast.operator, left: Result, right: Result) -> Result:
+    if isinstance(operator, ast.Add):
         return Result(left.value + right.value, _combined(left, Fraction(1), right, Fraction(1)))
-    if isinstance(node.op, ast.Sub):
+    if isinstance(operator, ast.Sub):
         return Result(left.value - right.value, _combined(left, Fraction(1), right, Fraction(-1)))
-    if isinstance(node.op, ast.Mult):
+    if isinstance(operator, ast.Mult):
         return Result(left.value * right.value, _combined(left, right.value, right, left.value))
     quotient = left.value / right.value
     return Result(quotient, _combined(left, 1 / right.value, right, -quotient / right.value))

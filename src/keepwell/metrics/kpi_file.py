@@ -87,12 +87,23 @@ def _shipped(*, is_users: bool) -> list["_Entry"]:
         return [e for path in sorted(folder.glob("*.yaml")) for e in _entries(path, is_users=is_users)]
 
 
-def catalogue(users_folder: Path | None = None) -> dict[str, Kpi]:
-    """Every KPI by name: those shipped, and those in the workspace's folder, which may not take a shipped name."""
+def catalogue(users_folder: Path | None = None, problems: list[YamlError] | None = None) -> dict[str, Kpi]:
+    """Every KPI by name: those shipped, and those in the workspace's folder, which may not take a shipped name.
+
+    A fault in a user's file is an error; with ``problems`` it is noted there, and the other KPIs are given.
+    """
     if users_folder is None or not users_folder.is_dir():
         return dict(built_in())
     paths = sorted([*users_folder.glob("*.yaml"), *users_folder.glob("*.yml")])
-    return _resolved([e for path in paths for e in _entries(path, is_users=True)], built_in())
+    entries: list[_Entry] = []
+    for path in paths:
+        try:
+            entries += _entries(path, is_users=True)
+        except YamlError as error:
+            if problems is None:
+                raise
+            problems.append(error)
+    return _resolved(entries, built_in(), problems)
 
 
 @dataclass(frozen=True)
@@ -126,15 +137,22 @@ def _entries(path: Path, *, is_users: bool) -> list[_Entry]:
     return found
 
 
-def _resolved(entries: list[_Entry], shipped: Mapping[str, Kpi]) -> dict[str, Kpi]:
+def _resolved(entries: list[_Entry], shipped: Mapping[str, Kpi], problems: list[YamlError] | None = None) -> dict[str, Kpi]:
     """All entries as KPIs; a derived one after those that it needs."""
     found = dict(shipped)
     by_name: dict[str, _Entry] = {}
+
+    def note(error: YamlError) -> None:
+        if problems is None:
+            raise error
+        problems.append(error)
+
     for entry in entries:
         name = str(entry.get("name"))
         if name in by_name or name in found:
-            raise entry.error("name", f"there is a KPI {name!r} already", "Give yours another name.")
-        by_name[name] = entry
+            note(entry.error("name", f"there is a KPI {name!r} already", "Give yours another name."))
+        else:
+            by_name[name] = entry
     known = {*found, *by_name}
 
     def resolve(name: str, under: tuple[str, ...]) -> Kpi:
@@ -147,9 +165,12 @@ def _resolved(entries: list[_Entry], shipped: Mapping[str, Kpi]) -> dict[str, Kp
         return found[name]
 
     for name in by_name:
-        resolve(name, ())
+        try:
+            resolve(name, ())
+        except YamlError as error:
+            note(error)
     order = [*shipped, *by_name]
-    return {name: found[name] for name in order}
+    return {name: found[name] for name in order if name in found}
 
 
 def _kpi(entry: _Entry, known: set[str], other: Callable[[str], Kpi]) -> Kpi:
@@ -299,21 +320,17 @@ class _Builder:
     parameters: dict[str, int]
 
     def measure(self, known: set[str], other: Callable[[str], Kpi]) -> Measure:
-        match self.kind:
-            case Kind.SURVEY:
-                return self._survey()
-            case Kind.RETENTION:
-                return self._retention()
-            case Kind.DURATION:
-                return self._duration()
-            case Kind.DERIVED:
-                return self._derived(known, other)
-            case Kind.SIMPLE:
-                return self._simple(self._source(Placement.FLOW))
-            case Kind.RATIO:
-                return self._ratio(self._source(Placement.FLOW))
-            case _:
-                return self._cumulative()
+        if self.kind is Kind.DERIVED:
+            return self._derived(known, other)
+        builders: dict[Kind, Callable[[], Measure]] = {
+            Kind.SIMPLE: lambda: self._simple(self._source(Placement.FLOW)),
+            Kind.RATIO: lambda: self._ratio(self._source(Placement.FLOW)),
+            Kind.SURVEY: self._survey,
+            Kind.RETENTION: self._retention,
+            Kind.DURATION: self._duration,
+            Kind.CUMULATIVE: self._cumulative,
+        }
+        return builders[self.kind]()
 
     # ---------------------------------------------------------------- kinds
 

@@ -66,7 +66,7 @@ def lineage(kpi: Kpi) -> Lineage:
 
 def sources(engine: Engine, tables: Tables, found: Lineage) -> tuple[SourceRows, ...]:
     """Which source brought how many rows to the entities, and when it last did."""
-    listed = []
+    listed: list[SourceRows] = []
     for entity in found.columns:
         if not tables.rows(entity):
             continue
@@ -74,6 +74,6 @@ def sources(engine: Engine, tables: Tables, found: Lineage) -> tuple[SourceRows,
         query = f"select source, count(*) as n, max(updated_at) as updated_at from {quoted(entity)} group by source order by source"
         if entity == "identities":
             query = f"select '' as source, count(*) as n, max(updated_at) as updated_at from {quoted(entity)}"
-        for row in engine.arrow(Steps().then("sources", query)).to_pylist():
-            listed.append(SourceRows(entity, row["source"] or "", int(row["n"]), row["updated_at"]))
+        rows = engine.arrow(Steps().then("sources", query)).to_pylist()
+        listed += [SourceRows(entity, row["source"] or "", int(row["n"]), row["updated_at"]) for row in rows]
     return tuple(listed)

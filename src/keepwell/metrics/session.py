@@ -9,7 +9,7 @@ import pyarrow as pa
 from keepwell.core.periods import Calendar, Grain, Span
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import Steps, literal, quoted
-from keepwell.lake.entity import ColumnType, Entity, entities
+from keepwell.lake.entity import Column, ColumnType, Entity, entities
 from keepwell.metrics import currencies
 from keepwell.metrics.currencies import Missing
 from keepwell.metrics.fact import MOMENTS, OBSERVED, PERIOD_STARTS, STOCK_TIME, Fact, facts
@@ -138,17 +138,18 @@ class Session:
         own = f"t.{quoted(name)}"
         if self.as_of is None or column.may_be_future or e.name in LASTING:
             return own
-        if (e.name, name) in TOLD_BY_THE_END:
-            instants, until_then = TOLD_BY_THE_END[e.name, name]
+        return self._as_known(e, column, own)
+
+    def _as_known(self, e: Entity, column: Column, own: str) -> str:
+        """The column as it was known at the end of ``as_of``: what happened later is not known yet."""
+        if (e.name, column.name) in TOLD_BY_THE_END:
+            instants, until_then = TOLD_BY_THE_END[e.name, column.name]
             is_later = " or ".join(f"t.{quoted(i)} >= {self._instant()}" for i in instants)
             return f"case when {is_later} then {until_then} else {own} end"
         source = e.column(column.date_of) if column.date_of else None
-        if source is not None and source.may_be_future:
-            return own
-        # what happened later is not known yet
         if column.type is ColumnType.INSTANT:
             return f"case when {own} < {self._instant()} then {own} end"
-        if column.type is ColumnType.DATE and column.date_of:
+        if source is not None and not source.may_be_future:
             return f"case when {own} <= DATE {literal(self.as_of)} then {own} end"
         return own
 

@@ -14,6 +14,7 @@ from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
+from keepwell.core.yaml_file import YamlError
 from keepwell.engine.sql import Steps, names, quoted
 from keepwell.engine.walls import check_expression
 from keepwell.lake import runs
@@ -22,6 +23,7 @@ from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.snapshots import Snapshot
 from keepwell.metrics.evaluate import Question, evaluate, rows_of
+from keepwell.metrics.example import Executed, execute
 from keepwell.metrics.explain import Explanation, WithLateRows, check_periods, explain, restated
 from keepwell.metrics.kpi import Kpi, kpi
 from keepwell.metrics.kpi_file import catalogue
@@ -172,8 +174,26 @@ class Workspace:
 
     @property
     def kpis(self) -> dict[str, Kpi]:
-        """The catalogue: the KPIs that are shipped and those of the workspace, by name."""
-        return catalogue(self.place.kpi_folder)
+        """The catalogue: the KPIs that are shipped and those of the workspace, by name. Faulty ones are left out."""
+        return catalogue(self.place.kpi_folder, [])
+
+    @property
+    def kpi_problems(self) -> list[KeepwellError]:
+        """What is wrong with the workspace's own KPI files; each names file, line and field."""
+        found: list[YamlError] = []
+        catalogue(self.place.kpi_folder, found)
+        return list(found)
+
+    def check_examples(self, *names: str) -> list[Executed]:
+        """Execute the worked examples of KPIs; by default of all that are the workspace's own."""
+        known = self.kpis
+        wanted = [kpi(name, known) for name in names] or [k for k in known.values() if k.is_users]
+        lake = self.lake
+        found = []
+        for k in wanted:
+            with lake.engine(lake.folder / ".spill") as engine:
+                found.append(execute(engine, k))
+        return found
 
     def kpi(  # noqa: PLR0913 - the ways to cut a reading, all by keyword
         self,
@@ -215,7 +235,7 @@ class Workspace:
             found = evaluate(engine, snapshot, wanted, question, ground)
         return Readings(tuple(replace(r, run_id=past.run_id if past else None) for r in found))
 
-    def explain(  # noqa: PLR0913 - the ways to cut a change, all by keyword
+    def explain(
         self,
         name: str,
         *,
@@ -262,7 +282,7 @@ class Workspace:
 
         return restated(replace(known, run_id=run_id), value(before), value(WithLateRows(before, now)), value(now))
 
-    def rows(  # noqa: PLR0913 - the ways to cut a reading, all by keyword
+    def rows(
         self,
         name: str,
         *,

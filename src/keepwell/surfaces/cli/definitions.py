@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from keepwell.core.settings import Settings
+from keepwell.metrics.example import Executed
 from keepwell.metrics.kpi import Kpi
-from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
+from keepwell.metrics.schema import kpi_schema
+from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, show_error
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.figures import figure
 from keepwell.surfaces.python import Definition, kpi_json
@@ -27,13 +29,27 @@ def add_to(app: typer.Typer) -> None:
 def list_kpis(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="One KPI, for its definition, lineage and example.", show_default=False)] = None,
+    check: Annotated[bool, typer.Option("--check", help="Execute the worked examples of your own KPIs, or of the one named.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="The shape of a KPI file as JSON Schema, for your editor.")] = False,
     format_: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
     """The catalogue; with a name its definition, lineage and example."""
+    if schema:
+        answer([], Table, Format.JSON, output, as_json=kpi_schema())
+        return
     workspace = opened(context)
     settings = workspace.place.settings
     word = words_of(settings.locale)
+    problems = workspace.kpi_problems
+    for problem in problems:
+        show_error(problem)
+    if check:
+        checked = workspace.check_examples(*([name] if name else []))
+        answer([_checked_json(c) for c in checked], lambda: _checked(checked, word), format_, output)
+        if problems or not all(c.is_right for c in checked):
+            raise typer.Exit(1)
+        return
     if name is not None:
         found = workspace.definition(name)
         answer([found.to_json()], lambda: _definition(found, settings, word), format_, output)
@@ -46,6 +62,20 @@ def _catalogue(known: Sequence[Kpi], settings: Settings, word: Say) -> Table:
     shown = Table(word("theme"), word("name"), word("title"), word("unit"), word("better"), word("meaning"), box=None, pad_edge=False)
     for k in known:
         shown.add_row(k.theme, k.name, k.title[settings.locale], word(k.unit), word(k.better), k.meaning[settings.locale])
+    return shown
+
+
+def _checked_json(c: Executed) -> dict[str, Any]:
+    return {"kpi": c.kpi.name, "is_right": c.is_right, "expected": c.kpi.example.value, "expected_n": c.kpi.example.n, "found": c.says}
+
+
+def _checked(checked: Sequence[Executed], word: Say) -> Table | Text:
+    if not checked:
+        return Text(word("no_own_kpis"))
+    shown = Table(word("kpi"), word("example"), word("state"), box=None, pad_edge=False)
+    for c in checked:
+        state = Text(word("ok"), style="green") if c.is_right else Text(c.says, style="red")
+        shown.add_row(c.kpi.name, f"{c.kpi.example.value}, n = {c.kpi.example.n}", state)
     return shown
 
 

@@ -53,7 +53,7 @@ def refresh(workspace: Workspace, lake: Lake, clock: Clock, *, as_of: date | Non
         raise KeepwellError(
             "There is nothing to compute: the lake is empty.", "Import something first: `keepwell import FILE --as orders`."
         )
-    known = catalogue(workspace.kpi_folder)
+    known = catalogue(workspace.kpi_folder, [])
     run_id = new_id("run", started)
     seconds: dict[str, float] = {}
     with lake.engine(lake.folder / ".spill" / run_id, progress) as engine:
