@@ -52,6 +52,7 @@ def test_the_reference_is_what_the_generator_writes() -> None:
 def test_a_page_that_is_changed_missing_or_unknown_is_named(tmp_path: Path) -> None:
     wanted = generator().pages()
     for name, text in wanted.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert generator().differing(tmp_path) == []
     (tmp_path / "kpis.md").write_text("by hand", encoding="utf-8")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,8 @@ class Surfaces:
 
     def readings(self, *names: str, **question: Any) -> list[dict[str, Any]]:
         """Readings from the command line, after Python gave the same ones."""
-        options = [word for k, v in question.items() for word in (f"--{k.replace('_', '-')}", str(v))]
-        told = self.ask("kpi", *names, *options)
-        found: Readings = self.python.kpi(*names, **question)
+        told: list[dict[str, Any]] = self.ask("kpi", *names, *_options(question))
+        found: Readings = self.python.kpi(*names, **_for_python(question))
         assert len(told) == len(found)
         for line, reading in zip(told, found, strict=True):
             assert line["value"] == (None if reading.value is None else pytest.approx(float(reading.value), rel=1e-15))
@@ -74,10 +74,17 @@ class Surfaces:
 
     def refused(self, *names: str, **question: Any) -> KeepwellError:
         """The error that both surfaces answer with."""
-        options = [word for k, v in question.items() for word in (f"--{k.replace('_', '-')}", str(v))]
         with pytest.raises(KeepwellError) as told:
-            self.ask("kpi", *names, *options)
+            self.ask("kpi", *names, *_options(question))
         with pytest.raises(KeepwellError) as found:
-            self.python.kpi(*names, **question)
+            self.python.kpi(*names, **_for_python(question))
         assert str(told.value) == str(found.value)
         return found.value
+
+
+def _for_python(question: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: date.fromisoformat(value) if name == "as_of" else value for name, value in question.items()}
+
+
+def _options(question: Mapping[str, Any]) -> list[str]:
+    return [word for name, value in question.items() for word in (f"--{name.replace('_', '-')}", str(value))]

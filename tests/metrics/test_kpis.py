@@ -1,37 +1,28 @@
 """Every KPI of the catalogue executes its own worked example, through the evaluator that everyone uses."""
 
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from keepwell.core.errors import KeepwellError, WrongUseError
-from keepwell.core.periods import Calendar
+from keepwell.core.yaml_file import YamlError
 from keepwell.engine.duckdb import DuckDBEngine, Resources
-from keepwell.metrics.evaluate import Question, evaluate
-from keepwell.metrics.example import ExampleTables
+from keepwell.metrics.example import execute
 from keepwell.metrics.kpi import Kpi, kpi
-from keepwell.metrics.kpi_file import built_in, catalogue
-from keepwell.metrics.session import Ground
-
-CALENDAR = Calendar("Asia/Shanghai")
-TODAY = date(2026, 11, 21)
-GROUND = Ground(CALENDAR, "CNY", TODAY)
+from keepwell.metrics.kpi_file import built_in, catalogue, check_built_in
+from keepwell.metrics.schema import kpi_schema
 
 
 @pytest.mark.parametrize("definition", built_in().values(), ids=lambda k: k.name)
 def test_worked_example_gives_the_value_it_says(definition: Kpi, tmp_path: Path) -> None:
-    question = Question(CALENDAR.parse(definition.example.period, today=TODAY))
     with DuckDBEngine(Resources(tmp_path)) as engine:
-        found = evaluate(engine, ExampleTables(definition.example.rows), [definition], question, GROUND)
-    assert len(found) == 1
-    assert found[0].value == Decimal(str(definition.example.value))
-    assert found[0].n == definition.example.n
+        executed = execute(engine, definition)
+    assert executed.is_right, executed.says
 
 
-def test_catalogue_has_the_first_kpis() -> None:
-    assert {"revenue", "orders", "active_customers", "average_order_value", "identified_revenue_share", "new_customers"} <= set(built_in())
+def test_catalogue_is_as_sound_as_users_must_be() -> None:
+    check_built_in()
+    assert len(built_in()) >= 60
 
 
 def test_unknown_kpi_answers_with_the_nearest() -> None:
@@ -76,7 +67,12 @@ def test_own_kpi_is_added_by_a_file(tmp_path: Path) -> None:
         ("kind: simple", "kind: simpel", 6, "Did you mean simple?"),
         ("fact: orders", "fact: order", 7, "Did you mean orders"),
         ("time: ordered_on", "time: ordered_at", 8, "Did you mean ordered_on?"),
-        ('expression: "count(*)"', 'expression: "avg(amount)"', 10, "does not add up"),
+        ('expression: "count(*)"', 'expression: "stddev(amount)"', 10, "does not add up"),
+        ('expression: "count(*)"', 'expression: "count(*)"\n  numerator: "count(*)"', 11, "is not for a simple KPI"),
+        ('expression: "count(*)"', 'expression: "sum(amuont)"', 10, "Did you mean amount?"),
+        ('expression: "count(*)"', 'expression: "sum(amount) filter (where amount > {least})"', 10, "is no parameter"),
+        ("when_empty: zero", "dimensions: [contry]", 14, "Did you mean country"),
+        ("version: 1", "version: one", 15, "whole number"),
         ('expression: "count(*)"', 'expression: "sum(amount) / count(*)"', 10, "does not add up"),
         ('expression: "count(*)"', "expression: \"(select count(*) from read_csv('/etc/passwd'))\"", 10, ""),
         ('amount >= 100"', 'amount >= 100; drop table orders"', 9, "statements"),
@@ -92,3 +88,75 @@ def test_fault_in_an_own_kpi_names_its_line(tmp_path: Path, old: str, new: str, 
         catalogue(tmp_path)
     assert f"mine.yaml, line {line}" in str(caught.value)
     assert says in str(caught.value)
+
+
+def test_faulty_own_kpi_is_left_out_and_named_where_asked(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        OWN + OWN.replace("big_orders", "bad_orders").replace("kind: simple", "kind: simpel"), encoding="utf-8"
+    )
+    (tmp_path / "broken.yaml").write_text("- name: [", encoding="utf-8")
+    problems: list[YamlError] = []
+    found = catalogue(tmp_path, problems)
+    assert "big_orders" in found
+    assert "bad_orders" not in found
+    assert [str(p).split(":")[0].split(",")[0] for p in problems] == ["broken.yaml", "mine.yaml"]
+
+
+DERIVED = """
+name: big_share
+title: {en: Share of big orders, zh: 大额订单占比}
+meaning: {en: Big orders out of all., zh: 大额订单占全部订单的比例。}
+formula: {en: big orders ÷ orders, zh: 大额订单 ÷ 订单}
+kind: derived
+expression: big_orders / orders
+unit: share
+better: up
+additivity: non
+version: 1
+example: {rows: {orders: []}, period: 2026-10, value: null, n: 0}
+"""
+
+
+def test_derived_kpi_may_rest_on_one_of_another_file_whatever_their_order(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(DERIVED, encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(OWN, encoding="utf-8")
+    found = catalogue(tmp_path)
+    assert found["big_share"].measure.needs == ("big_orders", "orders")
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("big_share / orders", "refers to itself"),
+        ("ordrs / orders", "Did you mean orders?"),
+        ("__import__('os') / orders", "more than arithmetic"),
+        ("resolution_time / orders", "is a quantile"),
+        ("orders ** 2", "more than arithmetic"),
+    ],
+)
+def test_formula_that_makes_no_sense_is_refused(tmp_path: Path, expression: str, says: str) -> None:
+    (tmp_path / "a.yaml").write_text(DERIVED.replace("big_orders / orders", f'"{expression}"'), encoding="utf-8")
+    with pytest.raises(KeepwellError) as caught:
+        catalogue(tmp_path)
+    assert says in str(caught.value)
+    assert "a.yaml, line 7" in str(caught.value)
+
+
+def test_definition_hash_follows_the_value_and_not_the_words(tmp_path: Path) -> None:
+    hashes = {}
+    for name, (old, new) in {"same": ("Big orders", "Large orders"), "other": (">= 100", ">= 101"), "first": ("", "")}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "mine.yaml").write_text(OWN.replace(old, new) if old else OWN, encoding="utf-8")
+        hashes[name] = catalogue(folder)["big_orders"].definition_hash
+    assert hashes["same"] == hashes["first"] != hashes["other"]
+
+
+def test_schema_knows_every_field_of_the_shipped_entries() -> None:
+    defined = {d["title"]: d for d in kpi_schema()["$defs"]["kpi"]["oneOf"]}
+    for entry in built_in().values():
+        schema = defined[str(entry.kind)]
+        for field, value in entry.definition.items():
+            assert field in schema["properties"], f"{entry.name}: {field}"
+            allowed = schema["properties"][field].get("enum")
+            assert allowed is None or value in allowed, f"{entry.name}: {field} {value}"

@@ -27,7 +27,8 @@ class YamlFile:
     def error(self, address: Address, message: str, hint: str | None = None) -> YamlError:
         """An error that names the file, the line and the field."""
         line = next((self.lines[address[:n]] for n in range(len(address), -1, -1) if address[:n] in self.lines), 1)
-        where = ".".join(str(part) for part in address) or "the file"
+        # the place in a list says nothing to people, the line does
+        where = ".".join(str(part) for part in address if not isinstance(part, int)) or "the file"
         return YamlError(f"{self.path.name}, line {line}: {where}: {message}", hint)
 
 

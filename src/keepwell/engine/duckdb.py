@@ -1,6 +1,7 @@
 """The embedded engine."""
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,7 +123,13 @@ class DuckDBEngine:
         return [(row[0], row[1]) for row in self.rows(f"describe {sql}")]
 
     def arrow(self, query: Steps) -> pa.Table:
-        table: pa.Table = self._run(query, lambda text: self._connection.sql(text).to_arrow_table())
+        def read(text: str) -> pa.Table:
+            # a relation would be bound twice, which takes longer than copying the few rows of an answer
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                return self._connection.execute(text).to_arrow_table()
+
+        table: pa.Table = self._run(query, read)
         return table
 
     def map_batches(self, query: Steps, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema) -> pa.Table:

@@ -128,4 +128,5 @@ def _value(kpi: Kpi, h: Histogram, q: float, scale: int, effective: float | None
         interval = Interval(estimate.low / scale, estimate.high / scale)
         error = (interval.high - interval.low) / (2 * Z)
     status = Status.TOO_FEW if h.n < kpi.min_n else Status.OK
-    return Value(kept(Decimal(str(estimate.value)) / scale), interval, h.n, h.missing, None, None, status, error=error)
+    # values are whole in their unit, so between two of them lies at most a half, and what is beyond that is noise of floating numbers
+    return Value(kept(Decimal(str(round(estimate.value, 1))) / scale), interval, h.n, h.missing, None, None, status, error=error)

@@ -9,7 +9,7 @@ from typing import Any
 
 from keepwell.core.errors import WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
-from keepwell.engine.aggregates import paths_of, with_flat_paths
+from keepwell.engine.aggregates import column_names, paths_of, with_flat_paths
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import SqlError, Steps
 from keepwell.engine.walls import check_expression
@@ -242,7 +242,7 @@ class _Reader:
             session.make_ready(f"{name}_history")
         for source in self.sources:
             first = date.min if source.placement in {Placement.STOCK, Placement.COHORT} else self._first_day(source, frame)
-            session.check_rates(facts()[source.fact], first, frame.everything[-1].end)
+            session.check_rates(facts()[source.fact], self._columns_read(source), first, frame.everything[-1].end)
         engine = session.engine
         everything = frame.everything
         engine.lend(MOMENTS, placement.moments(everything, calendar, last_day))
@@ -265,6 +265,13 @@ class _Reader:
                     engine.lend(DAYS, placement.days(everything, until))
                 case _:
                     pass
+
+    def _columns_read(self, source: Source) -> set[str]:
+        """The columns that a source's query reads, those inside a view too."""
+        fact = facts()[source.fact]
+        own = set(columns_needed(self.measures, self.where, None).get(source, []))
+        query = fact.stock_sql if source.placement is Placement.STOCK else next(iter(fact.sql.values()), None)
+        return own | set(column_names(query)) if query else own
 
     def _first_day(self, source: Source, frame: Frame) -> date:
         first = frame.everything[0]

@@ -109,7 +109,8 @@ def wilson(p: float, n: float) -> Interval:
     z2 = Z * Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+    # rounding must not move an end past a value that lies on the edge
+    return Interval(0.0 if p <= 0 else max(0.0, centre - half), 1.0 if p >= 1 else min(1.0, centre + half))
 
 
 def of_nps(promoters: float, detractors: float, answered: float, spread: Spread) -> Interval | None:

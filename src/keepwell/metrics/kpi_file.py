@@ -571,4 +571,4 @@ class _Builder:
             try:
                 path_of(fact, source.time, name)
             except UnsliceableError as error:
-                raise self.entry.error(field, f"{fact.name} has no column {name!r}", did_you_mean(name, error.known)) from error
+                raise self.entry.error(field, f"{fact.name} has no column {name!r}", did_you_mean(name, (*own, *error.known))) from error

@@ -1,5 +1,6 @@
 """What all questions of one evaluation share: entities made readable as of a day and in one currency, and the days that they cover."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -106,9 +107,11 @@ class Session:
         where = self._known(found)
         self.engine.define(name, Steps().then(name, f"select {', '.join(columns)}\nfrom {quoted(stored)} as t{join}{where}"))
 
-    def check_rates(self, fact: Fact, first: date, last: date) -> None:
-        """Refuse when an amount of those days lacks a rate."""
+    def check_rates(self, fact: Fact, columns: Collection[str], first: date, last: date) -> None:
+        """Refuse when an amount of those days lacks a rate, if ``columns`` of the fact read amounts."""
         for name in fact.reads:
+            if name not in entities() or not set(columns) & set(currencies.money_columns(entities()[name])):
+                continue
             currencies.check(self._missing.get(name, []), first, last, self.ground.currency, self.ground.rate_max_age_days)
 
     def rows_of(self, fact: Fact) -> int:
@@ -160,6 +163,9 @@ class Session:
         return f"\nwhere t.{quoted(day)} is null or t.{quoted(day)} <= DATE {literal(self.as_of)}"
 
     def _instant(self) -> str:
+        return self._instant_of_last_day()
+
+    def _instant_of_last_day(self) -> str:
         return f"TIMESTAMPTZ {literal(self.end_of_last_day.isoformat())}"
 
     # ------------------------------------------------------------- extents
@@ -206,20 +212,23 @@ class Session:
             if e.is_derived or day is None or not self.tables.rows(name):
                 continue
             self.make_ready(name)
-            instant = e.column(day).date_of
-            newest = f"max({quoted(instant)})" if instant else f"cast(max({quoted(day)}) as TIMESTAMP WITH TIME ZONE)"
-            where = f"where {quoted(day)} <= DATE {literal(self.last_day)}"
+            days = [c.name for c in e.stored_columns if c.date_of and not e.column(c.date_of).may_be_future] or [day]
+            instants = [d for c in days if (d := e.column(c).date_of)]
+            is_past = f"<= DATE {literal(self.last_day)}"
+            lasts = ", ".join(f"max(case when {quoted(d)} {is_past} then {quoted(d)} end)" for d in days)
+            newest = ", ".join(f"max(case when {quoted(i)} < {self._instant_of_last_day()} then {quoted(i)} end)" for i in instants)
+            fresh_sql = f"greatest({newest})" if newest else f"cast(max({quoted(day)}) as TIMESTAMP WITH TIME ZONE)"
             row = self.engine.arrow(
                 Steps().then(
-                    "extent",
-                    f"select min({quoted(day)}) as first, max({quoted(day)}) as last, {newest} as newest from {quoted(name)} {where}",
+                    "extent", f"select min({quoted(day)}) as first, greatest({lasts}) as last, {fresh_sql} as newest from {quoted(name)}"
                 )
             ).to_pylist()[0]
-            if row["first"] is None:
+            if row["first"] is None or row["last"] is None:
                 continue
             first = row["first"] if first is None else min(first, row["first"])
             last = row["last"] if last is None else max(last, row["last"])
-            fresh = row["newest"] if fresh is None else max(fresh, row["newest"])
+            if row["newest"] is not None:
+                fresh = row["newest"] if fresh is None else max(fresh, row["newest"])
         return Extent(first, last, fresh)
 
 

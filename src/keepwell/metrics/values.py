@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
+from keepwell.core.errors import KeepwellError
 from keepwell.metrics import intervals
 from keepwell.metrics.compile import Plan
 from keepwell.metrics.formula import Result, quotient_or_none, result_or_none
@@ -71,6 +72,11 @@ def value_of(kpi: Kpi, plan: Plan, row: Mapping[str, Any]) -> Value:
     numerator, denominator = _fraction_of(measure, sums)
     if n == 0 or result is None:
         return Value(None, None, n, missing, numerator, denominator, Status.NO_DATA)
+    if measure.shape is Shape.SHARE and not 0 <= result.value <= 1:
+        raise KeepwellError(
+            f"{kpi.name} is a share and came to {float(result.value):g}: its numerator is not a part of its denominator.",
+            "Let the numerator count among the denominator's rows, or say `is_subset: false` where it may exceed 1.",
+        )
     slopes = {places[int(name[1:])]: s for name, s in result.slopes.items() if s}
     customers = int(row[f"c{counted}"] or 0)
     second = _second(slopes, row)
@@ -124,7 +130,7 @@ def _interval(kpi: Kpi, result: Result, sums: Mapping[str, Fraction], spread: Sp
         case Shape.FLOW:
             return intervals.of_flow(value, spread)
         case Shape.SHARE:
-            return intervals.of_share(value, spread, float(sums["p1"])) if 0 <= value <= 1 else intervals.of_ratio(value, spread)
+            return intervals.of_share(value, spread, float(sums["p1"]))
         case Shape.NPS:
             return intervals.of_nps(float(sums["p0"]), float(sums["p1"]), float(sums["p2"]), spread)
         case _:

@@ -28,8 +28,21 @@ def figure(value: Decimal | float, unit: Unit, settings: Settings) -> str:
         case Unit.COUNT:
             # the end of an interval may fall between two counts; nobody needs its decimals once there are hundreds
             return format_decimal(exact, format="#,##0" if abs(exact) >= 100 else "#,##0.#", locale=locale)
+        case Unit.SECONDS:
+            return _duration(exact, settings)
         case _:
             return format_decimal(exact, format="#,##0.0#", locale=locale)
+
+
+# up to so many seconds a duration is told in this unit
+DURATIONS = (("unit_seconds", 120, 1), ("unit_minutes", 7_200, 60), ("unit_hours", 259_200, 3_600), ("unit_days", None, 86_400))
+
+
+def _duration(seconds: Decimal, settings: Settings) -> str:
+    """A duration in the unit that people would say it in."""
+    name, _, size = next(d for d in DURATIONS if d[1] is None or abs(seconds) < d[1])
+    number = format_decimal(seconds / size, format="#,##0.#", locale=BABEL_LOCALES[settings.locale])
+    return f"{number} {words_of(settings.locale)(name)}"
 
 
 def value_or_words(reading: Reading, kpi: Kpi, settings: Settings) -> str:

@@ -40,7 +40,7 @@ def sentence(found: Explanation, kpi: Kpi, settings: Settings) -> str:
 
 def _largest(best: Decomposition, kpi: Kpi, settings: Settings) -> str:
     word = words_of(settings.locale)
-    named = word("explain_comma").join(part_in_words(p, kpi, settings) for p in best.parts[:TOLD])
+    named = ("; " if settings.locale is Locale.ENGLISH else "、").join(part_in_words(p, kpi, settings) for p in best.parts[:TOLD])
     return word("explain_parts").format(by=by_in_words(best.by, settings), parts=named)
 
 
@@ -52,8 +52,8 @@ def by_in_words(by: str, settings: Settings) -> str:
 
 def part_in_words(part: Driver, kpi: Kpi, settings: Settings) -> str:
     """A part with its effect and its signed amount."""
-    word = words_of(settings.locale)
-    return word("explain_part").format(member=member_in_words(part, settings), amount=signed(part.amount, kpi.unit, settings))
+    member, amount = member_in_words(part, settings), signed(part.amount, kpi.unit, settings)
+    return f"{member} ({amount})" if settings.locale is Locale.ENGLISH else f"{member}（{amount}）"
 
 
 def member_in_words(part: Driver, settings: Settings) -> str:

@@ -20,6 +20,8 @@ from keepwell.lake import maintenance, runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.snapshots import Snapshot
+from keepwell.metrics.compile import AGE
+from keepwell.metrics.dimensions import path_of
 from keepwell.metrics.evaluate import Question, read
 from keepwell.metrics.fact import facts
 from keepwell.metrics.kpi import Kpi
@@ -94,11 +96,19 @@ def _readings(engine: DuckDBEngine, snapshot: Snapshot, known: dict[str, Kpi], g
     questions = [(present, Question(EVERYTHING, grain, as_of=as_of)) for grain in WHOLE_GRAINS]
     by_dimension: dict[str, list[Kpi]] = {}
     for kpi in present:
-        for dimension in kpi.dimensions:
+        for dimension in (d for d in kpi.dimensions if divides(kpi, d, snapshot)):
             by_dimension.setdefault(dimension, []).append(kpi)
     questions += [(kpis, Question(EVERYTHING, DIMENSION_GRAIN, d, as_of=as_of)) for d, kpis in sorted(by_dimension.items())]
     session = Session(engine, snapshot, ground, as_of)
     return Readings(tuple(r for kpis, question in questions for r in read(session, kpis, question)))
+
+
+def divides(kpi: Kpi, dimension: str, snapshot: Snapshot) -> bool:
+    """Whether a dimension can tell anything apart: not where the things that have it are not there at all."""
+    if dimension == AGE:
+        return True
+    paths = [path_of(facts()[s.fact], s.time, dimension) for s in kpi.measure.sources]
+    return all(snapshot.rows(hop.entity) for path in paths for hop in path.hops)
 
 
 def has_data(kpi: Kpi, snapshot: Snapshot) -> bool:
