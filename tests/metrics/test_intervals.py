@@ -146,9 +146,24 @@ def test_wilson_is_scipys_wilson() -> None:
 def test_share_with_one_row_a_customer_is_wilson_with_their_number(n: int, data: st.DataObject) -> None:
     successes = data.draw(st.integers(0, n))
     value, spread = linearised([1.0] * successes + [0.0] * (n - successes), np.ones(n))
+    if min(successes, n - successes) in {1, 2, 3}:
+        # next to none or all the ends are those of a Poisson count
+        return
     expected = stats.binomtest(successes, n).proportion_ci(0.95, method="wilson")
     for rows in (None, float(n)):
         assert ends(intervals.of_share(value, spread, rows)) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("counted", "low"), [(1, 0.051293), (2, 0.355362), (3, 0.817691)])
+def test_lower_end_of_a_rare_share_is_that_of_a_poisson_count(counted: int, low: float) -> None:
+    # ½ χ² at 5 % with 2x degrees of freedom; for x = 1 that is −ln 0.95
+    value, spread = linearised([1.0] * counted + [0.0] * (100 - counted), np.ones(100))
+    found = intervals.of_share(value, spread, 100.0)
+    assert found is not None
+    assert found.low == pytest.approx(low / 100, rel=1e-5)
+    mirrored = intervals.of_share(1 - value, spread, 100.0)
+    assert mirrored is not None
+    assert mirrored.high == pytest.approx(1 - low / 100, rel=1e-5)
 
 
 def test_share_of_clustered_rows_is_korn_and_graubards() -> None:
