@@ -94,7 +94,7 @@ EXPRESSIONS = [
     # maps
     "a['key']", "a['颜色']", "a['none']", "a['key'] = 'v'", "a", "coalesce(a['key'], 'none')",
     # NULL
-    "null", "cast(null as date)", "coalesce(null, n)", "least(n, m, null)", "greatest(null, n)", "nullif(n, 7)",
+    "null", "cast(null as date)", "coalesce(null, n)", "least(n, m, null)", "greatest(null, n)", "greatest(n)", "least(x + 1)", "greatest(d) - 1", "nullif(n, 7)",
 ]  # fmt: skip
 
 AGGREGATES = [

@@ -35,6 +35,7 @@ class EngineName(StrEnum):
     """Where the numbers are computed."""
 
     DUCKDB = "duckdb"
+    SPARK = "spark"
 
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -54,7 +55,12 @@ class Settings:
     timezone: str = _setting("UTC", "reporting time zone, IANA name: decides on which day an instant falls")
     week_start: str = _setting("monday", "first day of a week")
     fiscal_start: int = _setting(1, "month in which the fiscal year starts, 1-12")
-    engine: EngineName = _setting(EngineName.DUCKDB, "compute engine")
+    engine: EngineName = _setting(
+        EngineName.DUCKDB, "where KPIs are computed: duckdb, in this process; spark, with keepwell[spark] and Java 17"
+    )
+    spark_master: str = _setting(
+        "local[2]", "where Spark runs, if it is the engine: local[2] (two cores here), spark://host:7077, yarn, k8s://…"
+    )
     store: str = _setting("sqlite:///keepwell.db", "address of the operational database")
     lake: str = _setting("lake", "folder of the lake, from the workspace's folder")
     threads: int = _setting(0, "threads of the engine; 0 takes all cores")

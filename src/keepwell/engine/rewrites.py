@@ -291,6 +291,11 @@ def _looked_up(node: exp.Expr, operands: Operands) -> None:
         raise UnsupportedOnSparkError(f"an element of {kind}", UNTRIED)
 
 
+def _extreme(node: exp.Expr, _: Operands) -> exp.Expr | None:
+    # of one value alone Spark takes neither the greatest nor the least
+    return None if node.expressions else node.this
+
+
 def _any_of_them(node: exp.Expr, _: Operands) -> exp.Expr:
     return _call("ANY_VALUE", node.this.this, exp.true())
 
@@ -350,10 +355,12 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Div: _quotient,
     exp.Extract: _extracted,
     exp.Floor: _ceiling,
+    exp.Greatest: _extreme,
     exp.ILike: _like,
     exp.IgnoreNulls: _any_of_them,
     exp.IntDiv: _whole_quotient,
     exp.Interval: _interval,
+    exp.Least: _extreme,
     exp.Length: _big,
     exp.Like: _like,
     exp.Month: _part_rule("month"),
@@ -395,8 +402,8 @@ SAME = frozenset({
     # values
     exp.Boolean, exp.DataType, exp.DataTypeParam, exp.Literal, exp.Null, exp.Var,
     # operators
-    exp.And, exp.Between, exp.Case, exp.Coalesce, exp.EQ, exp.Escape, exp.GT, exp.GTE, exp.Greatest, exp.If, exp.In, exp.Is, exp.LT,
-    exp.LTE, exp.Least, exp.Mod, exp.Mul, exp.NEQ, exp.Neg, exp.Not, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Nullif, exp.Or, exp.Paren,
+    exp.And, exp.Between, exp.Case, exp.Coalesce, exp.EQ, exp.Escape, exp.GT, exp.GTE, exp.If, exp.In, exp.Is, exp.LT,
+    exp.LTE, exp.Mod, exp.Mul, exp.NEQ, exp.Neg, exp.Not, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Nullif, exp.Or, exp.Paren,
     # functions
     exp.Abs, exp.AnyValue, exp.Chr, exp.Contains, exp.Count, exp.CountIf, exp.EndsWith, exp.FirstValue, exp.Lag, exp.LastValue,
     exp.Lead, exp.LogicalAnd, exp.LogicalOr, exp.Lower, exp.MD5, exp.Max, exp.Min, exp.Replace, exp.StartsWith, exp.Upper,

@@ -36,9 +36,12 @@ class Lake:
         """What an engine working for this lake may use."""
         return Resources(spill_folder, self._memory_limit, self._threads)
 
-    def engine(self, spill_folder: Path | None = None, progress: Progress | None = None, *, attach: Path | None = None) -> DuckDBEngine:
+    def engine(
+        self, spill_folder: Path | None = None, progress: Progress | None = None, *, attach: Path | None = None, threads: int | None = None
+    ) -> DuckDBEngine:
         """An engine that reads and writes anywhere; it spills to ``spill_folder``, by default one of the lake's."""
-        return DuckDBEngine(self.resources(spill_folder or self.folder / ".spill"), attach=attach, progress=progress)
+        resources = self.resources(spill_folder or self.folder / ".spill")
+        return DuckDBEngine(resources if threads is None else replace(resources, threads=threads), attach=attach, progress=progress)
 
     def snapshot(self, versions: dict[str, int] | None = None) -> Snapshot:
         """The lake at ``versions``, by default as it is now."""

@@ -117,6 +117,8 @@ def opening_or_none(schedule: Schedule, day: date, working: WorkingDays) -> tupl
 
 def business_time(schedule: Schedule, working: WorkingDays, start: datetime, end: datetime) -> timedelta:
     """How much of the time from ``start`` to ``end`` lay within the team's hours."""
+    # of two instants in one zone Python subtracts what their clocks show
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
     total = timedelta(0)
     day = start.astimezone(schedule.zone).date() - ONE_DAY
     while day <= end.astimezone(schedule.zone).date():

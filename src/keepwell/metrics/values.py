@@ -72,7 +72,8 @@ def value_of(kpi: Kpi, plan: Plan, row: Mapping[str, Any]) -> Value:
     numerator, denominator = _fraction_of(measure, sums)
     if n == 0 or result is None:
         return Value(None, None, n, missing, numerator, denominator, Status.NO_DATA)
-    if measure.shape is Shape.SHARE and not 0 <= result.value <= 1:
+    # what is shipped is a share by its definition; there only odd data, such as a negative amount, can lead beyond
+    if kpi.is_users and measure.shape is Shape.SHARE and not 0 <= result.value <= 1:
         raise KeepwellError(
             f"{kpi.name} is a share and came to {float(result.value):g}: its numerator is not a part of its denominator.",
             "Let the numerator count among the denominator's rows, or say `is_subset: false` where it may exceed 1.",
@@ -130,7 +131,7 @@ def _interval(kpi: Kpi, result: Result, sums: Mapping[str, Fraction], spread: Sp
         case Shape.FLOW:
             return intervals.of_flow(value, spread)
         case Shape.SHARE:
-            return intervals.of_share(value, spread, float(sums["p1"]))
+            return intervals.of_share(value, spread, float(sums["p1"])) if 0 <= value <= 1 else intervals.of_ratio(value, spread)
         case Shape.NPS:
             return intervals.of_nps(float(sums["p0"]), float(sums["p1"]), float(sums["p2"]), spread)
         case _:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keepwell.core.errors import KeepwellError
+from keepwell.core.settings import EngineName
 from keepwell.core.workspace import Workspace
 from keepwell.lake import delta, head, journal, locks, runs
 from keepwell.lake.lake import Lake
@@ -43,7 +44,7 @@ class Finding:
 
 def examine(workspace: Workspace) -> list[Finding]:
     """Every check of the workspace; a check that can't be made is a finding too."""
-    checks: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (_python, _settings, _disk, _lake, _tables, _runs, _kpis)
+    checks: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (_python, _settings, _spark, _disk, _lake, _tables, _runs, _kpis)
     found: list[Finding] = []
     for check in checks:
         try:
@@ -63,6 +64,20 @@ def _python(workspace: Workspace) -> Iterator[Finding]:
 def _settings(workspace: Workspace) -> Iterator[Finding]:
     s = workspace.settings
     yield Finding("settings", State.OK, f"{s.profile}, {s.currency}, {s.timezone}, {s.locale}")
+
+
+def _spark(workspace: Workspace) -> Iterator[Finding]:
+    """Whether Spark could run; asked only where it is the engine."""
+    if workspace.settings.engine is not EngineName.SPARK:
+        return
+    # taken in only where it is asked for
+    from keepwell.engine.jvm import missing_for_spark  # noqa: PLC0415 - see above
+
+    missing = missing_for_spark()
+    if missing:
+        yield Finding("spark", State.FAILED, missing, 'Install it, or set engine = "duckdb" in keepwell.toml.')
+    else:
+        yield Finding("spark", State.OK, f"Java was found; master {workspace.settings.spark_master}")
 
 
 def _disk(workspace: Workspace) -> Iterator[Finding]:

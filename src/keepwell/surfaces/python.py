@@ -31,10 +31,14 @@ from keepwell.metrics.lineage import Lineage, lineage, sources
 from keepwell.metrics.measure import Shape
 from keepwell.metrics.reading import Reading, Readings, Status
 from keepwell.metrics.session import Session, Tables
+from keepwell.surfaces.worker.engines import reading_engine
 from keepwell.surfaces.worker.refresh import ground_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from keepwell.engine.duckdb import DuckDBEngine
+    from keepwell.engine.spark import SparkEngine
 
 
 def open(folder: str | Path = ".") -> "Workspace":  # noqa: A001 - reads as keepwell.open("folder")
@@ -168,6 +172,10 @@ class Workspace:
         s = self.place.settings
         return Lake(self.place.lake_folder, memory_limit=s.memory_limit, threads=s.threads)
 
+    def _reader(self, lake: Lake) -> "DuckDBEngine | SparkEngine":
+        """The engine that evaluates KPIs here."""
+        return reading_engine(self.place.settings, lake)
+
     @property
     def today(self) -> date:
         return today(self.clock, self.place.settings.timezone)
@@ -191,7 +199,7 @@ class Workspace:
         lake = self.lake
         found = []
         for k in wanted:
-            with lake.engine(lake.folder / ".spill") as engine:
+            with self._reader(lake) as engine:
                 found.append(execute(engine, k))
         return found
 
@@ -231,7 +239,7 @@ class Workspace:
             if not allow_changed:
                 _check_same_definitions(past, wanted)
         ground = ground_of(self.place, past.as_of if past else as_of or self.today)
-        with lake.engine(lake.folder / ".spill") as engine:
+        with self._reader(lake) as engine:
             found = evaluate(engine, snapshot, wanted, question, ground)
         return Readings(tuple(replace(r, run_id=past.run_id if past else None) for r in found))
 
@@ -263,7 +271,7 @@ class Workspace:
         check_periods(later, earlier)
         condition = check_expression(where) if where else None
         lake = self.lake
-        with lake.engine(lake.folder / ".spill") as engine:
+        with self._reader(lake) as engine:
             session = Session(engine, lake.snapshot(), ground_of(self.place, as_of or self.today), as_of)
             return Explained(explain(session, found, known, (later, earlier), by, condition))
 
@@ -277,7 +285,7 @@ class Workspace:
         question = Question(period, period.grain, as_of=past.as_of, has_comparisons=False)
 
         def value(tables: Tables) -> Reading:
-            with lake.engine(lake.folder / ".spill") as engine:
+            with self._reader(lake) as engine:
                 return evaluate(engine, tables, [found], question, ground_of(self.place, past.as_of))[0]
 
         return restated(replace(known, run_id=run_id), value(before), value(WithLateRows(before, now)), value(now))
@@ -305,7 +313,7 @@ class Workspace:
             raise WrongUseError(f"{name} has no part {part!r}.", did_you_mean(part, names))
         lake = self.lake
         answers = []
-        with lake.engine(lake.folder / ".spill") as engine:
+        with self._reader(lake) as engine:
             session = Session(engine, lake.snapshot(), ground_of(self.place, as_of or self.today), as_of)
             for label, (owner, place) in names.items():
                 if part is not None and label != part:
@@ -326,7 +334,7 @@ class Workspace:
         period = self.place.calendar.parse("last-month", today=self.today)
         with lake.engine(lake.folder / ".spill") as engine:
             came_from = replace(came_from, sources=sources(engine, snapshot, came_from))
-        with lake.engine(lake.folder / ".spill") as engine:
+        with self._reader(lake) as engine:
             question = Question(period, has_comparisons=False)
             readings = evaluate(engine, snapshot, [found], question, ground_of(self.place, self.today))
         reading = readings[0] if readings else None

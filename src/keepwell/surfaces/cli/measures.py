@@ -42,16 +42,24 @@ def refresh(
     as_of: Annotated[
         dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Look from this day: later facts are not known yet.")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="Compute engine of this run.")] = None,
+    engine: Annotated[str | None, typer.Option(help="duckdb or spark: computes this run; by default the workspace's engine.")] = None,
     format_: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
     """Compute everything and publish one run."""
     workspace = opened(context)
-    if engine is not None and engine not in list(EngineName):
-        raise unknown("engine", engine, [str(e) for e in EngineName])
+    known = [str(e) for e in EngineName]
+    if engine is not None and engine not in known:
+        raise unknown("engine", engine, known)
     with watcher() as progress:
-        run = compute(workspace.place, workspace.lake, workspace.clock, as_of=as_of.date() if as_of else None, progress=progress)
+        run = compute(
+            workspace.place,
+            workspace.lake,
+            workspace.clock,
+            as_of=as_of.date() if as_of else None,
+            engine=EngineName(engine) if engine else None,
+            progress=progress,
+        )
     word = words_of(workspace.place.settings.locale)
     answer([run.to_json()], lambda: _runs_table([run], run, word), format_, output)
 

@@ -13,9 +13,9 @@ from keepwell.core.errors import KeepwellError
 from keepwell.core.ids import new_id
 from keepwell.core.periods import Grain, Span
 from keepwell.core.progress import Progress, Silent, step
-from keepwell.core.settings import Profile
+from keepwell.core.settings import EngineName, Profile
 from keepwell.core.workspace import Workspace
-from keepwell.engine.duckdb import DuckDBEngine
+from keepwell.engine.protocol import Engine
 from keepwell.lake import maintenance, runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
@@ -28,6 +28,7 @@ from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.kpi_file import catalogue
 from keepwell.metrics.reading import Readings
 from keepwell.metrics.session import Ground, Session
+from keepwell.surfaces.worker.engines import reading_engine
 
 # what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
 WHOLE_GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
@@ -42,10 +43,19 @@ def ground_of(workspace: Workspace, day: date) -> Ground:
     return Ground(workspace.calendar, settings.currency, day, settings.fx_max_age_days, active_by)
 
 
-def refresh(workspace: Workspace, lake: Lake, clock: Clock, *, as_of: date | None = None, progress: Progress | None = None) -> Run:
+def refresh(
+    workspace: Workspace,
+    lake: Lake,
+    clock: Clock,
+    *,
+    as_of: date | None = None,
+    engine: EngineName | None = None,
+    progress: Progress | None = None,
+) -> Run:
     """Compute every KPI and publish one run. Facts after ``as_of`` are not known to it; today's day is the default.
 
     The run reads one set of versions, whatever is imported meanwhile, and readers see it when all of it is written.
+    ``engine`` computes it, by default the workspace's.
     """
     watcher = progress or Silent()
     started = clock.now()
@@ -58,9 +68,9 @@ def refresh(workspace: Workspace, lake: Lake, clock: Clock, *, as_of: date | Non
     known = catalogue(workspace.kpi_folder, [])
     run_id = new_id("run", started)
     seconds: dict[str, float] = {}
-    with lake.engine(lake.folder / ".spill" / run_id, progress) as engine:
+    with reading_engine(workspace.settings, lake, name=engine, task=run_id, progress=progress) as reader:
         with _timed(watcher, seconds, "KPIs"):
-            readings = _readings(engine, lake.snapshot(versions), known, ground_of(workspace, day), as_of)
+            readings = _readings(reader, lake.snapshot(versions), known, ground_of(workspace, day), as_of)
         with _timed(watcher, seconds, "write"):
             results = runs.store_results(lake, run_id, started, {"kpi_values": kpi_values(run_id, readings)})
     run = Run(
@@ -90,7 +100,7 @@ def _timed(progress: Progress, seconds: dict[str, float], name: str) -> Iterator
     seconds[name] = round(time.perf_counter() - began, 3)
 
 
-def _readings(engine: DuckDBEngine, snapshot: Snapshot, known: dict[str, Kpi], ground: Ground, as_of: date | None) -> Readings:
+def _readings(engine: Engine, snapshot: Snapshot, known: dict[str, Kpi], ground: Ground, as_of: date | None) -> Readings:
     """Every KPI that has data, whole and by each of its dimensions."""
     present = [k for k in known.values() if has_data(k, snapshot)]
     questions = [(present, Question(EVERYTHING, grain, as_of=as_of)) for grain in WHOLE_GRAINS]
