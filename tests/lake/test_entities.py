@@ -57,7 +57,7 @@ business_hours: team* weekday* opens_at! closes_at! time_zone! country!
 quotas: scope* member_id* kpi* period_start* period_end! amount! currency
 """
 
-WITH_ATTRIBUTES = {"customers", "contacts", "orders", "tickets", "opportunities"}
+WITH_ATTRIBUTES = {"employees", "customers", "contacts", "orders", "tickets", "opportunities"}
 DERIVED = {"kpi_values", "customer_scores", "cohort_values", "basket_rules", "topics", "model_reports", "data_quality"}
 READING_COLUMNS = {
     "run_id", "kpi", "definition_hash", "grain", "period_start", "period_end", "dimension", "member", "value", "ci_low", "ci_high", "n",

@@ -48,6 +48,7 @@ class Cut:
     has_comparisons: bool = True
     has_cubes: bool = False
     variant: str = ""  # which of a fact's queries
+    without_anonymous: tuple[str, ...] = ()  # facts whose every row has a customer: the rows' own keys need not be read
     scheduled_teams: tuple[str, ...] = ()
 
     @property
@@ -140,7 +141,7 @@ def _placed(fact: Fact, source: Source, cut: Cut, rows: str, only: str | None = 
     customer = f"l.{quoted(fact.customer)}" if fact.customer else "cast(null as varchar)"
     # a row without a customer is a customer of its own, under a name that no customer has
     alone = f"{ANONYMOUS} || cast({fact.key} as varchar)"
-    unit = f"coalesce({customer}, {alone})" if fact.customer else alone
+    unit = alone if not fact.customer else customer if fact.name in cut.without_anonymous else f"coalesce({customer}, {alone})"
     if source.placement in {Placement.RETURNING, Placement.COHORT}:
         unit = customer
     start, end, join = "d.period_start", "d.period_end", f"join {DAYS} as d on d.day = l.{quoted(source.time)}"

@@ -174,7 +174,17 @@ class _Reader:
         if where:
             named = {n: asked[n] for n in paths_of(where)}
             flat = with_flat_paths(hierarchies.with_descendants(where, named, self._tree))
-        return Cut(dimension, flat, look_ups, has_comparisons=self.question.has_comparisons, variant=self.session.ground.active_by)
+        named_customers = tuple(
+            s.fact for s in self.sources if s.placement is not Placement.STOCK and not self.session.has_anonymous(facts()[s.fact])
+        )
+        return Cut(
+            dimension,
+            flat,
+            look_ups,
+            has_comparisons=self.question.has_comparisons,
+            variant=self.session.ground.active_by,
+            without_anonymous=named_customers,
+        )
 
     def _path(self, source: Source, name: str) -> Path:
         fact = facts()[source.fact]

@@ -71,6 +71,7 @@ class Session:
     as_of: date | None = None
     _ready: set[str] = field(default_factory=set)
     _missing: dict[str, list[Missing]] = field(default_factory=dict)
+    _anonymous: dict[str, bool] = field(default_factory=dict)
     _extents: dict[tuple[str, str], Extent] = field(default_factory=dict)
 
     @property
@@ -113,6 +114,16 @@ class Session:
             if name not in entities() or not set(columns) & set(currencies.money_columns(entities()[name])):
                 continue
             currencies.check(self._missing.get(name, []), first, last, self.ground.currency, self.ground.rate_max_age_days)
+
+    def has_anonymous(self, fact: Fact) -> bool:
+        """Whether some row of an entity has no customer; of a view it is not worth finding out."""
+        if fact.sql or not fact.customer:
+            return True
+        if fact.name not in self._anonymous:
+            self.make_ready(fact.name)
+            steps = Steps().then("fact", f"select 1 as x from {quoted(fact.name)} where {quoted(fact.customer)} is null limit 1")
+            self._anonymous[fact.name] = self.engine.arrow(steps).num_rows > 0
+        return self._anonymous[fact.name]
 
     def rows_of(self, fact: Fact) -> int:
         return sum(self.tables.rows(name) for name in fact.reads if name not in EVALUATORS)
