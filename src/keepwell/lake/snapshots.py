@@ -53,10 +53,12 @@ class Snapshot:
         if not columns or not self.rows("identities"):
             engine.register(self.table(name, known_as))
             return
-        stored = self.table(name, f"{name}__stored")
+        # the names are the reader's own, for two snapshots may be read side by side
+        shown = known_as or name
+        stored, identities = self.table(name, f"{shown}__stored"), self.table("identities", f"{shown}__identities")
         engine.register(stored)
-        engine.register(self.table("identities"))
-        engine.define(known_as or name, _through_identities(stored, columns, is_customer_list=name == "customers"))
+        engine.register(identities)
+        engine.define(shown, _through_identities(stored, identities.name, columns, is_customer_list=name == "customers"))
 
 
 def _customer_columns(name: str) -> list[str]:
@@ -66,9 +68,9 @@ def _customer_columns(name: str) -> list[str]:
     return [c.name for c in e.stored_columns if c.references == "customers" or (name == "customers" and c.is_key)]
 
 
-def _through_identities(stored: TableSnapshot, columns: list[str], *, is_customer_list: bool) -> Steps:
+def _through_identities(stored: TableSnapshot, identities: str, columns: list[str], *, is_customer_list: bool) -> Steps:
     # two sources may write one stored id; a fact must not double for that
-    who = Steps().then("who", f"select {IDENTITY_KEY} as stored_id, min(customer_id) as today_id from identities group by 1")
+    who = Steps().then("who", f"select {IDENTITY_KEY} as stored_id, min(customer_id) as today_id from {quoted(identities)} group by 1")
     joins = "\n".join(f"left join who as {quoted('who_' + c)} on {quoted('who_' + c)}.stored_id = stored.{quoted(c)}" for c in columns)
     shown = [
         f"coalesce({quoted('who_' + c)}.today_id, stored.{quoted(c)}) as {quoted(c)}" if c in columns else f"stored.{quoted(c)}"

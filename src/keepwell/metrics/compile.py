@@ -597,4 +597,6 @@ def compile_value_rows(d: Distribution, cut: Cut) -> Steps:
     else:
         value = f"cast((epoch_us({quoted(d.ends or '')}) - epoch_us({quoted(d.starts or '')})) // 1000000 as BIGINT)"
     where = f"\nwhere {d.where}" if d.where else ""
-    return steps.then("behind", f"select {member}{columns}, {value} as contribution\nfrom placed{where}")
+    # the business clock runs over many rows at once; behind it stands each row's plain time
+    name = "calendar_seconds" if d.is_business else "contribution"
+    return steps.then("behind", f"select {member}{columns}, {value} as {name}\nfrom placed{where}")

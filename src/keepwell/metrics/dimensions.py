@@ -121,12 +121,16 @@ def _column_or_none(entity: str, name: str) -> str | None:
     return next((c for c in (name, f"{name}_id") if c in known), None)
 
 
-def is_dividing(path: Path) -> bool:
+DIVIDING = {ColumnType.ID, ColumnType.CODE, ColumnType.TEXT, ColumnType.FLAG}
+
+
+def is_dividing(fact: Fact, path: Path) -> bool:
     """Whether a column names kinds, places or people, so that readings may be broken down by it."""
-    if path.attribute is not None or not path.hops:
+    if path.attribute is not None:
         return True
-    kind = entities()[path.hops[-1].entity].column(path.column).type
-    return kind in {ColumnType.ID, ColumnType.CODE, ColumnType.TEXT, ColumnType.FLAG}
+    origins = [path.hops[-1].entity] if path.hops else [e for e in fact.reads if e in entities()]
+    kinds = [entities()[e].column(path.column).type for e in origins if entities()[e].has_column(path.column)]
+    return all(kind in DIVIDING for kind in kinds)
 
 
 @dataclass(frozen=True)

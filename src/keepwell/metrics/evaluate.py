@@ -163,7 +163,7 @@ class _Reader:
         for source, names in needed.items():
             paths = {name: self._path(source, name) for name in names}
             for name in dimension.split("+") if dimension else []:
-                if name in paths and not is_dividing(paths[name]):
+                if name in paths and not is_dividing(facts()[source.fact], paths[name]):
                     raise WrongUseError(
                         f"{self.kpis[0].name} can't be broken down by {name!r}.",
                         "A dimension is a name or a code, not an amount or a moment.",
@@ -252,7 +252,7 @@ class _Reader:
             session.make_ready(f"{name}_history")
         for source in self.sources:
             first = date.min if source.placement in {Placement.STOCK, Placement.COHORT} else self._first_day(source, frame)
-            session.check_rates(facts()[source.fact], self._columns_read(source), first, frame.everything[-1].end)
+            session.check_rates(facts()[source.fact], self._columns_read(source), first, min(frame.everything[-1].end, last_day))
         engine = session.engine
         everything = frame.everything
         engine.lend(MOMENTS, placement.moments(everything, calendar, last_day))

@@ -70,7 +70,7 @@ def explain(
     if change is None:
         return Explanation(found.name, now.label, before.label, whole[1].value, whole[0].value, None, None, ())
     decompositions = []
-    if found.measure.needs:
+    if found.measure.needs and not by:
         decompositions.append(_by_formula(session, found, known, periods, where, change))
     if (
         found.measure.shape is Shape.FLOW
@@ -197,6 +197,8 @@ def _by_formula(
 ) -> Decomposition:
     """A formula by the KPIs in it: each one's Shapley value."""
     needed = [kpi(name, known) for name in found.measure.needs]
+    if len(needed) > drivers.MOST_PLAYERS:
+        return Decomposition(FACTORS, (), f"not decomposable: more than {drivers.MOST_PLAYERS} KPIs stand in it")
     values = [{k.name: _one(session, k, p, None, where).value for k in needed} for p in periods]
     expression = str(found.definition["expression"])
 

@@ -86,7 +86,8 @@ def value_of(kpi: Kpi, plan: Plan, row: Mapping[str, Any]) -> Value:
         second = math.nan
     spread = Spread(customers, second, _third(slopes, row))
     status = Status.TOO_FEW if n < kpi.min_n else Status.OK
-    interval = _interval(kpi, result, sums, spread)
+    rows = float(sums["p1"]) if measure.shape is Shape.SHARE and plan.is_whole(places[1]) else None
+    interval = _interval(kpi, result, sums, spread, rows)
     return Value(kept(result.value), interval, n, missing, numerator, denominator, status, slopes, second)
 
 
@@ -123,7 +124,7 @@ def _third(slopes: Mapping[int, Fraction], row: Mapping[str, Any]) -> float | No
     return float(total)
 
 
-def _interval(kpi: Kpi, result: Result, sums: Mapping[str, Fraction], spread: Spread) -> Interval | None:
+def _interval(kpi: Kpi, result: Result, sums: Mapping[str, Fraction], spread: Spread, rows: float | None) -> Interval | None:
     value = float(result.value)
     match kpi.measure.shape:
         case Shape.STOCK:
@@ -131,7 +132,7 @@ def _interval(kpi: Kpi, result: Result, sums: Mapping[str, Fraction], spread: Sp
         case Shape.FLOW:
             return intervals.of_flow(value, spread)
         case Shape.SHARE:
-            return intervals.of_share(value, spread, float(sums["p1"])) if 0 <= value <= 1 else intervals.of_ratio(value, spread)
+            return intervals.of_share(value, spread, rows) if 0 <= value <= 1 else intervals.of_ratio(value, spread)
         case Shape.NPS:
             return intervals.of_nps(float(sums["p0"]), float(sums["p1"]), float(sums["p2"]), spread)
         case _:
