@@ -15,6 +15,7 @@ from keepwell.demo.timeline import DAY_S, Timeline
 
 ON_TIME_SHARE, _LATE_SHARE = 0.82, 0.14  # of what is due; the rest is not paid
 _TERM_DAYS, _QUARTER_DAYS, _CREDIT_DAYS = 365, 91, 30
+_RATE_DAYS = 5
 _ON_INVOICE_SHARE = 0.5  # of the orders of companies
 
 
@@ -87,14 +88,17 @@ def payments_table(rng: np.random.Generator, scene: Scene, debts: Debts) -> pa.T
     timeline, size = scene.timeline, len(debts.customer)
     fate = picks(rng, (ON_TIME_SHARE, _LATE_SHARE, 1 - ON_TIME_SHARE - _LATE_SHARE), size)
     shift_s = np.where(fate == 0, -between(rng, 0, 25 * DAY_S, size), between(rng, DAY_S, 50 * DAY_S, size))
-    paid_s = timeline.past(where(fate < 2, debts.due_s + shift_s))
+    # abroad nothing falls due later than a rate may be old, for the rates end with the days
+    is_abroad = scene.people.currency[debts.customer] != CURRENCIES.index("CNY")
+    due_s = np.where(is_abroad, np.minimum(debts.due_s, timeline.end_s + _RATE_DAYS * DAY_S), debts.due_s)
+    paid_s = timeline.past(where(fate < 2, due_s + shift_s))
     return pa.table(
         {
             "payment_id": numbered("Y", np.arange(size)),
             "customer_id": numbered("C", debts.customer),
             "order_id": numbered("O", debts.order, 8),
             "contract_id": numbered("B", debts.contract),
-            "due_at": timeline.days_of(debts.due_s),
+            "due_at": timeline.days_of(due_s),
             "paid_at": timeline.days_of(paid_s),
             "amount_due": money(debts.cents),
             "amount_paid": money(debts.cents, paid_s >= 0),

@@ -1,5 +1,6 @@
 """The one evaluator: web, API, command line, reports and refresh all read KPIs through :func:`evaluate`."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -103,8 +104,12 @@ class Frame:
     before: dict[date, date]
     last_year: dict[date, date]
 
+    @functools.cached_property
+    def _ends(self) -> dict[date, date]:
+        return {p.start: p.end for p in self.everything}
+
     def end_of(self, start: date) -> date:
-        return next(p.end for p in self.everything if p.start == start)
+        return self._ends[start]
 
 
 @dataclass(frozen=True)
@@ -126,11 +131,11 @@ class _Reader:
     question: Question
     where: str | None
 
-    @property
+    @functools.cached_property
     def measures(self) -> list[Measure]:
         return [k.measure for k in self.kpis]
 
-    @property
+    @functools.cached_property
     def sources(self) -> list[Source]:
         return list(dict.fromkeys(s for m in self.measures for s in m.sources))
 

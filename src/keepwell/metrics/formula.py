@@ -5,6 +5,8 @@ are computed here in exact fractions, by forward differentiation.
 """
 
 import ast
+import copy
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -34,11 +36,12 @@ def substituted(formula: str, replacements: Mapping[str, str]) -> str:
 
     class Replace(ast.NodeTransformer):
         def visit_Name(self, node: ast.Name) -> ast.expr:
-            return _tree(replacements[node.id]) if node.id in replacements else node
+            return copy.deepcopy(_tree(replacements[node.id])) if node.id in replacements else node
 
-    return ast.unparse(Replace().visit(_tree(formula)))
+    return ast.unparse(Replace().visit(copy.deepcopy(_tree(formula))))
 
 
+@functools.lru_cache(maxsize=1024)
 def quotient_or_none(formula: str) -> tuple[str, str] | None:
     """Numerator and denominator of a formula that is a quotient, constant factors aside; None for any other."""
     node = _tree(formula)
@@ -62,6 +65,7 @@ def result_or_none(formula: str, sums: Mapping[str, Fraction]) -> Result | None:
         return None
 
 
+@functools.lru_cache(maxsize=1024)
 def _tree(formula: str) -> ast.expr:
     try:
         node = ast.parse(formula.strip(), mode="eval").body

@@ -5,6 +5,7 @@ A sum is *linear*: it adds up over rows, hence over customers, so a customer's p
 can move the whole (:mod:`keepwell.metrics.intervals`).
 """
 
+import functools
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -89,7 +90,7 @@ class Measure:
     distribution: Distribution | None = None
     needs: tuple[str, ...] = field(default=())  # for a formula over KPIs: their names
 
-    @property
+    @functools.cached_property
     def sources(self) -> tuple[Source, ...]:
         if self.distribution:
             return (self.distribution.source,)

@@ -33,6 +33,8 @@ from keepwell.surfaces.worker.engines import reading_engine
 # what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
 WHOLE_GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
 DIMENSION_GRAIN = Grain.MONTH
+# of a KPI's dimensions the first ones are kept; by the others it is computed when asked for, from the run's versions
+DIMENSIONS_KEPT = 3
 EVERYTHING = Span("all", Grain.ALL, date.min, date.max)
 
 
@@ -106,7 +108,7 @@ def _readings(engine: Engine, snapshot: Snapshot, known: dict[str, Kpi], ground:
     questions = [(present, Question(EVERYTHING, grain, as_of=as_of)) for grain in WHOLE_GRAINS]
     by_dimension: dict[str, list[Kpi]] = {}
     for kpi in present:
-        for dimension in (d for d in kpi.dimensions if divides(kpi, d, snapshot)):
+        for dimension in (d for d in kpi.dimensions[:DIMENSIONS_KEPT] if divides(kpi, d, snapshot)):
             by_dimension.setdefault(dimension, []).append(kpi)
     questions += [(kpis, Question(EVERYTHING, DIMENSION_GRAIN, d, as_of=as_of)) for d, kpis in sorted(by_dimension.items())]
     session = Session(engine, snapshot, ground, as_of)
