@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from keepwell.engine.protocol import Engine
 from keepwell.metrics import survival
-from keepwell.metrics.compile import THRESHOLDS, TOTAL, Cut, compile_threshold_sums, compile_values
+from keepwell.metrics.compile import THRESHOLDS, compile_threshold_sums, compile_values
+from keepwell.metrics.cut import TOTAL, Cut
 from keepwell.metrics.intervals import Interval, Z
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.measure import Distribution

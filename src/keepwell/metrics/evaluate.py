@@ -15,24 +15,9 @@ from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import SqlError, Steps
 from keepwell.engine.walls import check_expression
 from keepwell.metrics import clocks, hierarchies, placement
-from keepwell.metrics.compile import (
-    AGE,
-    AGE_DAYS,
-    AGES,
-    COMPARISONS,
-    DAYS,
-    RETURNING,
-    TOTAL,
-    WORKING,
-    Cut,
-    Plan,
-    columns_needed,
-    compile_extent,
-    compile_rows,
-    compile_sums,
-    compile_value_rows,
-    compile_values,
-)
+from keepwell.metrics.behind import compile_rows, compile_value_rows
+from keepwell.metrics.compile import WORKING, compile_extent, compile_sums, compile_values
+from keepwell.metrics.cut import AGE, TOTAL, Cut, Plan, columns_needed
 from keepwell.metrics.dimensions import WITH_HISTORY, LookUps, Path, UnsliceableError, is_dividing, known_paths, path_of
 from keepwell.metrics.distributions import DECIMALS, MICROSECONDS, Histogram, histograms, quantiles
 from keepwell.metrics.fact import MOMENTS, PERIOD_STARTS, facts
@@ -262,22 +247,22 @@ class _Reader:
         everything = frame.everything
         engine.lend(MOMENTS, placement.moments(everything, calendar, last_day))
         engine.lend(PERIOD_STARTS, placement.period_starts(everything))
-        engine.lend(COMPARISONS, placement.comparisons(everything, frame.before, frame.last_year))
+        engine.lend(placement.COMPARISONS, placement.comparisons(everything, frame.before, frame.last_year))
         session.lend_observed(self._observed_until(extent))
         for source in self.sources:
             match source.placement:
                 case Placement.TRAILING if source.window:
-                    engine.lend(DAYS, placement.trailing(everything, source.window, until))
+                    engine.lend(placement.days_of(source), placement.trailing(everything, source.window, until))
                 case Placement.RETURNING:
-                    engine.lend(RETURNING, placement.returning(everything, calendar, until))
+                    engine.lend(placement.RETURNING, placement.returning(everything, calendar, until))
                 case Placement.COHORT:
-                    engine.lend(DAYS, placement.days(everything, until))
+                    engine.lend(placement.days_of(source), placement.days(everything, until))
                     active = session.extent(replace(source, time=source.returned_on or source.time), cut.variant)
                     ages, days = placement.ages(everything, calendar, min(active.last or last_day, last_day - timedelta(days=1)))
-                    engine.lend(AGES, ages)
-                    engine.lend(AGE_DAYS, days)
+                    engine.lend(placement.ages_of(source), ages)
+                    engine.lend(placement.age_days_of(source), days)
                 case Placement.FLOW:
-                    engine.lend(DAYS, placement.days(everything, until))
+                    engine.lend(placement.days_of(source), placement.days(everything, until))
                 case _:
                     pass
 

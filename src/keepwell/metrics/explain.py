@@ -14,7 +14,8 @@ from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import Steps, quoted
 from keepwell.lake.table import tables as lake_tables
 from keepwell.metrics import drivers, survival
-from keepwell.metrics.compile import TOTAL, compile_customer_flow
+from keepwell.metrics.compile import compile_customer_flow
+from keepwell.metrics.cut import TOTAL
 from keepwell.metrics.distributions import DECIMALS, MICROSECONDS, Histogram
 from keepwell.metrics.drivers import Driver, Effect, Flow, Member
 from keepwell.metrics.evaluate import Question, histograms_of, plan_of, read

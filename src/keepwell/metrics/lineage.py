@@ -8,7 +8,7 @@ from keepwell.engine.aggregates import column_names
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import Steps, quoted
 from keepwell.lake.entity import entities
-from keepwell.metrics.compile import columns_needed
+from keepwell.metrics.cut import columns_needed
 from keepwell.metrics.dimensions import path_of
 from keepwell.metrics.fact import facts
 from keepwell.metrics.kpi import Kpi

@@ -9,9 +9,27 @@ from datetime import date, timedelta
 import pyarrow as pa
 
 from keepwell.core.periods import Calendar, Grain, Period, Span
-from keepwell.metrics.measure import Window
+from keepwell.metrics.measure import Source, Window
 
 ONE_DAY = timedelta(days=1)
+COMPARISONS = "_comparisons"  # period_start, p_start, y_start
+RETURNING = "_returning"  # day, period_start, period_end, part
+
+
+def days_of(source: Source) -> str:
+    """The name of the source's table of days (day, period_start, period_end); sources with other windows have other tables."""
+    window = source.window
+    return "_days" if window is None else f"_days_{window.months}_months_{window.days}_days"
+
+
+def ages_of(source: Source) -> str:
+    """The name of a cohort's table of ages (period_start, age, from_day, to_day); how far it reaches is the fact's own."""
+    return f"_ages_{source.fact}"
+
+
+def age_days_of(source: Source) -> str:
+    """The same by day (period_start, day, age)."""
+    return f"_age_days_{source.fact}"
 
 
 def days(periods: Iterable[Period], until: date) -> pa.Table:

@@ -9,7 +9,7 @@ from typing import Any
 
 from keepwell.core.errors import KeepwellError
 from keepwell.metrics import intervals
-from keepwell.metrics.compile import Plan
+from keepwell.metrics.cut import Plan
 from keepwell.metrics.formula import Result, quotient_or_none, result_or_none
 from keepwell.metrics.intervals import Interval, Spread
 from keepwell.metrics.kpi import Kpi, Unit

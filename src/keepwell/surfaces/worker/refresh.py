@@ -20,7 +20,7 @@ from keepwell.lake import maintenance, runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.snapshots import Snapshot
-from keepwell.metrics.compile import AGE
+from keepwell.metrics.cut import AGE
 from keepwell.metrics.dimensions import path_of
 from keepwell.metrics.evaluate import Question, read
 from keepwell.metrics.fact import facts
