@@ -13,7 +13,7 @@ from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.metrics.currencies import MissingRateError
 from keepwell.metrics.evaluate import Question, evaluate
 from keepwell.metrics.example import ExampleTables
-from keepwell.metrics.kpi_file import built_in
+from keepwell.metrics.kpi_file import built_in, catalogue
 from keepwell.metrics.reading import Readings, Status
 from keepwell.metrics.session import Ground
 
@@ -53,6 +53,26 @@ ORDERS = {
         order("6", "b", "2026-10-31", -5.25, country="US", status="refund"),
     ]
 }
+
+
+WORDS = "title: {en: t, zh: t}\n  meaning: {en: m, zh: m}\n  formula: {en: f, zh: f}\n  unit: money\n  better: up\n  additivity: non\n  version: 1"
+EMPTY = "example: {rows: {orders: []}, period: 2026-10, value: null, n: 0}"
+WINDOW = f"""
+- name: in_NUMBER_months
+  kind: cumulative
+  fact: orders
+  time: ordered_on
+  window: NUMBER months
+  where: "status in ('completed', 'refund')"
+  expression: sum(amount)
+  {WORDS}
+  {EMPTY}
+"""
+SHARE_OF_QUARTER = (
+    WINDOW.replace("NUMBER", "3")
+    + WINDOW.replace("NUMBER", "2")
+    + f"- name: share_of_quarter\n  kind: derived\n  expression: revenue / (in_3_months + in_2_months)\n  {WORDS}\n  {EMPTY}\n"
+)
 
 
 def test_periods_divide_the_rows_by_calendar_days(tmp_path: Path) -> None:
@@ -146,6 +166,62 @@ def test_unknown_dimension_answers_with_the_nearest(tmp_path: Path) -> None:
         read(tmp_path, ORDERS, "revenue", "2026-09", dimension="contry")
     assert caught.value.hint is not None
     assert "country" in caught.value.hint
+
+
+CONTRIBUTION = {
+    "customers": [{"customer_id": "a", "kind": "person", "country": "FR"}],
+    "orders": [order("1", "a", "2026-10-03", 60, country="DE", margin=30)],
+    "costs": [
+        {"cost_id": "k", "incurred_on": "2026-10-05", "purpose": "service", "kind": "visit", "amount": 10, "currency": "CNY", "customer_id": "a"}
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("dimension", "member"), [("country", "FR"), ("kind", "person"), ("customer_id", "a")])
+def test_over_several_facts_a_name_is_the_customers_unless_it_is_a_key_of_all(tmp_path: Path, dimension: str, member: str) -> None:
+    """By the order's own country and the customer's, margin and costs of one customer would fall apart."""
+    found = read(tmp_path, CONTRIBUTION, "customer_contribution", "2026-10", dimension=dimension)
+    assert [(r.member, r.value) for r in found] == [(member, Decimal(20))]
+    where = f"{dimension} = '{member}'"
+    assert [r.value for r in read(tmp_path, CONTRIBUTION, "customer_contribution", "2026-10", where=where)] == [Decimal(20)]
+
+
+@pytest.mark.parametrize("question", [{"dimension": "status"}, {"where": "status = 'open'"}])
+def test_a_name_that_means_something_else_in_each_fact_is_refused(tmp_path: Path, question: dict[str, Any]) -> None:
+    """A ticket is open or resolved, an order is completed or refunded."""
+    with pytest.raises(WrongUseError, match="status") as caught:
+        read(tmp_path, ORDERS, "complaint_rate_orders", "2026-10", **question)
+    assert caught.value.hint is not None
+    assert "acquired_from" in caught.value.hint
+    assert "kind" not in caught.value.hint.split(", ")
+
+
+def test_what_waits_is_awaited_until_the_newest_thing_that_is_known_at_all(tmp_path: Path) -> None:
+    """One of three is answered after 2 h. Up to the newest ticket, the other two have not waited at all; up to the order, for weeks."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        "tickets": [
+            {"ticket_id": "a", "opened_on": "2026-10-01", "opened_at": "2026-10-01 02:00:00+00", "first_response_at": "2026-10-01 04:00:00+00"},
+            {"ticket_id": "b", "opened_on": "2026-10-01", "opened_at": "2026-10-01 05:00:00+00"},
+            {"ticket_id": "c", "opened_on": "2026-10-01", "opened_at": "2026-10-01 05:00:00+00"},
+        ]
+    }  # fmt: skip
+    (alone,) = read(tmp_path, rows, "first_response_time", "2026-10")
+    assert (alone.value, alone.n) == (Decimal(2 * 3600), 3)
+    (known,) = read(tmp_path, rows | {"orders": [order("1", "x", "2026-10-20", 5)]}, "first_response_time", "2026-10")
+    assert (known.value, known.n) == (None, 3)
+
+
+def test_windows_of_different_length_in_one_formula_keep_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "kpis"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(SHARE_OF_QUARTER, encoding="utf-8")
+    known = catalogue(folder)
+    calendar = Calendar("Asia/Shanghai")
+    with DuckDBEngine(Resources(tmp_path)) as engine:
+        asked = Question(calendar.parse("2026-10", today=TODAY))
+        found = evaluate(engine, ExampleTables(ORDERS), [known["share_of_quarter"]], asked, Ground(calendar, "CNY", TODAY))
+    # October 85 out of 10 + 50 + 85 less what was bought on the 31st of August (10), which the two months leave out
+    assert [(r.numerator, r.denominator) for r in found] == [(Decimal(85), Decimal(145 + 135))]
 
 
 def test_change_between_the_same_customers_is_surer_than_between_others(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every KPI of the catalogue executes its own worked example, through the evaluator that everyone uses."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,47 @@ def test_faulty_own_kpi_is_left_out_and_named_where_asked(tmp_path: Path) -> Non
     assert [str(p).split(":")[0].split(",")[0] for p in problems] == ["broken.yaml", "mine.yaml"]
 
 
+ROW = "{order_id: a, ordered_on: 2026-10-01, status: completed, amount: 100, currency: CNY}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (f"[{ROW}]", "[1, 2]", "no mapping"),
+        ("{orders: [", "{ordres: [", "Did you mean orders"),
+        ("order_id: a", "ordr_id: a", "Did you mean order_id"),
+        ("value: 1", "value: [1]", "It is a number"),
+        ("value: 1", "value: 1e999", "It is a number"),
+        ("    n: 1", "    n: many", "whole number"),
+        ("period: 2026-10", "period: [2026]", "no text"),
+        ("version: 1", "version: 1\n  cap: -5", "greater than 0"),
+        ("version: 1", "version: 1\n  cap: 1e999", "greater than 0"),
+        ("version: 1", "version: 1\n  dimensions: country", "list of names"),
+        ("version: 1", "version: 1\n  benchmark: {value: 1e999, source: x}", "needs value and source"),
+        ("version: 1", "version: 1" + "0" * 5000, "can't be read"),
+        ("kind: simple", "kind: [simple]", "Did you mean simple"),
+        ("where: ", "where: [a]\n  counts: ", "no text"),
+        ("amount >= 100", "amount >= " + "(" * 3000 + "1" + ")" * 3000, "can't be read"),
+        ("version: 1", "version: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("version: 1", "version: &a [*a]", "nested too deeply"),
+    ],
+)  # fmt: skip
+def test_malice_in_an_own_kpi_is_a_clear_error(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in OWN
+    (tmp_path / "mine.yaml").write_text(OWN.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(YamlError, match=r"mine\.yaml") as caught:
+        catalogue(tmp_path)
+    assert says in str(caught.value)
+
+
+def test_anchors_that_multiply_are_refused(tmp_path: Path) -> None:
+    names = "abcdefghij"
+    lines = ["a: &a [x, x]", *(f"{n}: &{n} [{', '.join(['*' + before] * 9)}]" for before, n in itertools.pairwise(names))]
+    (tmp_path / "mine.yaml").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(YamlError, match="holds too much"):
+        catalogue(tmp_path)
+
+
 DERIVED = """
 name: big_share
 title: {en: Share of big orders, zh: 大额订单占比}
@@ -115,6 +157,15 @@ additivity: non
 version: 1
 example: {rows: {orders: []}, period: 2026-10, value: null, n: 0}
 """
+
+
+@pytest.mark.parametrize(
+    "formula", ["orders / 1e999", "(" * 900 + "orders" + ")" * 900, "-" * 900 + "orders", "orders" + " + orders" * 900]
+)
+def test_formula_without_end_is_refused(tmp_path: Path, formula: str) -> None:
+    (tmp_path / "mine.yaml").write_text(DERIVED.replace("big_orders / orders", formula), encoding="utf-8")
+    with pytest.raises(YamlError, match=r"mine\.yaml, line 7: expression"):
+        catalogue(tmp_path)
 
 
 def test_derived_kpi_may_rest_on_one_of_another_file_whatever_their_order(tmp_path: Path) -> None:

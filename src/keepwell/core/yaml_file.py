@@ -32,11 +32,13 @@ class YamlFile:
         return YamlError(f"{self.path.name}, line {line}: {where}: {message}", hint)
 
 
+DEEPEST, MOST_VALUES = 50, 500_000
+
 # in C where there is one: catalogues are long, and Python takes ten times as long for them
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _PlainLoader(_Loader):  # type: ignore[misc, valid-type]
+class _PlainLoader(_Loader):  # type: ignore[misc, valid-type]  # which of the two it is, is known at run time only
     """A safe loader to which a word is a word: Norway is NO and not false, 007 is no 7, 12:30 no 750, and a day is its text."""
 
     # the library's stubs call it a variable of the instance
@@ -73,6 +75,10 @@ def read(path: Path) -> YamlFile:
         ) from error
     except yaml.YAMLError as error:
         raise YamlError(f"{path.name} is no YAML: {error}") from error
+    except ValueError as error:
+        raise YamlError(f"{path.name} holds a number that can't be read: {error}") from error
+    except RecursionError:
+        raise YamlError(f"{path.name} is nested too deeply.", "A few levels are enough for anything that is read here.") from None
     found = YamlFile(path, values, {})
     if node is not None:
         _note_lines(node, (), found)
@@ -80,6 +86,11 @@ def read(path: Path) -> YamlFile:
 
 
 def _note_lines(node: yaml.Node, address: Address, found: YamlFile) -> None:
+    if len(address) > DEEPEST or len(found.lines) > MOST_VALUES:
+        # anchors can make a small file endless
+        raise YamlError(
+            f"{found.path.name} is nested too deeply or holds too much.", "Write values out instead of repeating them by anchors."
+        )
     found.lines.setdefault(address, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

@@ -219,6 +219,15 @@ def with_flat_paths(sql: str) -> str:
     return str(tree.sql(dialect="duckdb"))
 
 
+def with_other_paths(sql: str, others: Mapping[str, str]) -> str:
+    """The expression with columns renamed: path -> another path."""
+    tree = _parsed(sql)
+    for column in list(tree.find_all(exp.Column)):
+        if _path(column) in others:
+            tree = _replaced(tree, column, _parsed(others[_path(column)]))
+    return str(tree.sql(dialect="duckdb"))
+
+
 def output_columns(sql: str) -> list[str]:
     """The names of the columns that a SELECT gives; a star is not known."""
     tree = _parsed(sql)

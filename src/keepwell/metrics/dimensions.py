@@ -3,9 +3,12 @@
 A column is the fact's own, or one of a thing that the row names by key: of its customer, product, employee, of that one's team or
 region, and so on. A way is written with dots: ``product_id.category``, ``owner_id.team``, ``customer_id.parent_id``. A bare name is
 looked for in the row, then in its customer, then in the other things that it names. Looking up by key never doubles a row.
+
+Over several facts a name must mean the same in all: a ticket's ``kind`` is not a customer's. There a bare name is the customer's
+unless it is a key that all facts have.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from keepwell.engine.sql import quoted
@@ -59,7 +62,7 @@ def path_of(fact: Fact, time: str, name: str) -> Path:
         if path.column == "attributes" and path.attribute is None:
             path = Path(name, path.hops, path.column, part)
             continue
-        target = _referenced_or_none(fact, path)
+        target = _referenced_or_none(path)
         if target is None or path.attribute is not None:
             raise UnsliceableError(name, known_paths(fact, time))
         hops = (*path.hops, Hop(path.column, target))
@@ -68,6 +71,31 @@ def path_of(fact: Fact, time: str, name: str) -> Path:
             raise UnsliceableError(name, [f"{path.name}.{c}" for c in _columns(target)])
         path = Path(f"{path.name}.{column}", hops, column)
     return Path(name, path.hops, path.column, path.attribute)
+
+
+def shared_name(places: Sequence[tuple[Fact, str]], name: str) -> str:
+    """The name by which every fact (with its ``time``) reaches the same thing; :class:`UnsliceableError` where there is none."""
+    if len({fact.name for fact, _ in places}) == 1:
+        return name
+    first, _, rest = name.partition(".")
+    ways = [_first(fact, time, first) for fact, time in places]
+    if len({(w.hops, w.column) for w in ways}) == 1 and (ways[0].hops or ways[0].leads_to):
+        return name
+    column = _column_or_none("customers", first)
+    if column is None or not all(fact.customer for fact, _ in places):
+        raise UnsliceableError(name, shared_paths(places))
+    return f"{places[0][0].customer}.{column}{'.' + rest if rest else ''}"
+
+
+def shared_paths(places: Sequence[tuple[Fact, str]]) -> list[str]:
+    """The columns by which the rows of all these facts may be broken down together."""
+    found = [set(known_paths(fact, time)) for fact, time in places]
+    return [name for name in known_paths(*places[0]) if all(name in other for other in found) and _is_shared(places, name)]
+
+
+def _is_shared(places: Sequence[tuple[Fact, str]], name: str) -> bool:
+    ways = {(w.hops, w.column) for w in (path_of(fact, time, name) for fact, time in places)}
+    return len(ways) == 1 and all(hops or column in references() for hops, column in ways)
 
 
 def known_paths(fact: Fact, time: str) -> list[str]:
@@ -104,8 +132,7 @@ def _own_references(fact: Fact, time: str) -> list[tuple[str, str]]:
     return [(c, references()[c]) for c in fact.columns_at(time) if c in references() and len(entities()[references()[c]].key) == 1]
 
 
-def _referenced_or_none(fact: Fact, path: Path) -> str | None:
-    del fact
+def _referenced_or_none(path: Path) -> str | None:
     if path.column == "parent" and path.hops:
         return path.hops[-1].entity
     target = references().get(path.column)

@@ -4,13 +4,13 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from keepwell.core.errors import WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
-from keepwell.engine.aggregates import column_names, paths_of, with_flat_paths
+from keepwell.engine.aggregates import column_names, paths_of, with_flat_paths, with_other_paths
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import SqlError, Steps
 from keepwell.engine.walls import check_expression
@@ -18,9 +18,9 @@ from keepwell.metrics import clocks, hierarchies, placement
 from keepwell.metrics.behind import compile_rows, compile_value_rows
 from keepwell.metrics.compile import WORKING, compile_extent, compile_sums, compile_values
 from keepwell.metrics.cut import AGE, TOTAL, Cut, Plan, columns_needed
-from keepwell.metrics.dimensions import WITH_HISTORY, LookUps, Path, UnsliceableError, is_dividing, known_paths, path_of
+from keepwell.metrics.dimensions import WITH_HISTORY, LookUps, Path, UnsliceableError, is_dividing, known_paths, path_of, shared_name
 from keepwell.metrics.distributions import DECIMALS, MICROSECONDS, Histogram, histograms, quantiles
-from keepwell.metrics.fact import MOMENTS, PERIOD_STARTS, facts
+from keepwell.metrics.fact import MOMENTS, OBSERVED, PERIOD_STARTS, facts
 from keepwell.metrics.intervals import Interval
 from keepwell.metrics.kpi import Kpi, WhenEmpty
 from keepwell.metrics.measure import Measure, Placement, Source
@@ -134,8 +134,8 @@ class _Reader:
         frame = self._frame(extent)
         if not frame.wanted:
             return {k.name: [] for k in self.kpis}
-        self.prepare(cut, extent, frame)
-        values, rows = self._values(cut, extent, frame)
+        self.prepare(cut, frame)
+        values, rows = self._values(cut, frame)
         members = sorted({m for cells in values.values() for _, m in cells}, key=_member_order) if self.question.dimension else [TOTAL]
         return {kpi.name: self._readings(kpi, _Answer(values[kpi.name], rows, extent, frame), members) for kpi in self.kpis}
 
@@ -143,10 +143,10 @@ class _Reader:
 
     def cut(self) -> Cut:
         """What the question asks of these facts: the ways to its columns, and its filter with every parent's descendants."""
-        dimension, where = self.question.dimension, self.where
-        needed = columns_needed(self.measures, where, dimension)
-        if dimension == AGE and not all(k.is_by_age for k in self.kpis):
+        if self.question.dimension == AGE and not all(k.is_by_age for k in self.kpis):
             raise WrongUseError(f"{self.kpis[0].name} can't be broken down by {AGE!r}.", "Only the retention of cohorts can.")
+        dimension, where = self._shared(self.question.dimension, self.where)
+        needed = columns_needed(self.measures, where, dimension)
         asked: dict[str, Path] = {}
         look_ups: dict[Source, LookUps] = {}
         has_history = [e for e in WITH_HISTORY if self.session.tables.rows(f"{e}_history")]
@@ -176,6 +176,23 @@ class _Reader:
             without_anonymous=named_customers,
         )
 
+    def _shared(self, dimension: str | None, where: str | None) -> tuple[str | None, str | None]:
+        """The names that are asked by, so that they mean the same in every fact of a formula."""
+        places = list({(s.fact, s.time): (facts()[s.fact], s.time) for s in self.sources}.values())
+        if len(places) == 1:
+            return dimension, where
+        try:
+            if dimension and dimension != AGE:
+                dimension = "+".join(shared_name(places, name) for name in dimension.split("+"))
+            if where:
+                where = with_other_paths(where, {name: shared_name(places, name) for name in paths_of(where)})
+        except UnsliceableError as error:
+            raise self._unsliceable(str(error), error.known) from error
+        return dimension, where
+
+    def _unsliceable(self, name: str, known: Sequence[str]) -> WrongUseError:
+        return WrongUseError(f"{self.kpis[0].name} can't be broken down by {name!r}.", did_you_mean(name, known))
+
     def _path(self, source: Source, name: str) -> Path:
         fact = facts()[source.fact]
         own = fact.columns_at(source.time)
@@ -184,9 +201,7 @@ class _Reader:
         try:
             return path_of(fact, source.time, name)
         except UnsliceableError as error:
-            raise WrongUseError(
-                f"{self.kpis[0].name} can't be broken down by {name!r}.", did_you_mean(name, error.known or known_paths(fact, source.time))
-            ) from error
+            raise self._unsliceable(name, error.known or known_paths(fact, source.time)) from error
 
     def _tree(self, entity: str, key: str, parent: str) -> list[tuple[str, str]]:
         self.session.make_ready(entity)
@@ -231,7 +246,7 @@ class _Reader:
             return [Period(span.label, Grain.ALL, first, last)]
         return self.session.ground.calendar.periods(self.grain, first, last)
 
-    def prepare(self, cut: Cut, extent: Extent, frame: Frame) -> None:
+    def prepare(self, cut: Cut, frame: Frame) -> None:
         """Make readable all that the query reads: entities, and the tables that place rows in periods."""
         session, calendar, last_day = self.session, self.session.ground.calendar, self.session.last_day
         until = self.question.as_of or date.max
@@ -248,7 +263,8 @@ class _Reader:
         engine.lend(MOMENTS, placement.moments(everything, calendar, last_day))
         engine.lend(PERIOD_STARTS, placement.period_starts(everything))
         engine.lend(placement.COMPARISONS, placement.comparisons(everything, frame.before, frame.last_year))
-        session.lend_observed(self._observed_until(extent))
+        if self._awaits():
+            session.lend_observed(session.observed_until())
         for source in self.sources:
             match source.placement:
                 case Placement.TRAILING if source.window:
@@ -282,18 +298,13 @@ class _Reader:
             return earlier.start if earlier else first.start
         return first.start
 
-    def _observed_until(self, extent: Extent) -> datetime:
-        """Up to when it is known that something has not happened yet: the day looked from, or the end of the data."""
-        end = self.session.end_of_last_day
-        if self.question.as_of is None and extent.fresh_until is not None:
-            return min(end, extent.fresh_until)
-        return end
+    def _awaits(self) -> bool:
+        """Whether something counts that has not happened yet, for which it must be known up to when it has not."""
+        return any(OBSERVED in facts()[s.fact].reads for s in self.sources) or any(m.distribution for m in self.measures)
 
     # ------------------------------------------------------------- values
 
-    def _values(
-        self, cut: Cut, extent: Extent, frame: Frame
-    ) -> tuple[dict[str, dict[tuple[date, str], Value]], dict[tuple[date, str], dict[str, Any]]]:
+    def _values(self, cut: Cut, frame: Frame) -> tuple[dict[str, dict[tuple[date, str], Value]], dict[tuple[date, str], dict[str, Any]]]:
         d = self.kpis[0].measure.distribution
         if d is not None:
             if d.is_business:
@@ -304,13 +315,13 @@ class _Reader:
         rows, plan = self._sums(cut)
         small = {start for (start, _), r in rows.items() if any(0 < (r[f"c{i}"] or 0) < SKEWED_BELOW for i in range(len(plan.counted)))}
         if not cut.has_cubes and plan.cubes and small:
-            self._add_cubes(cut, extent, frame, rows, small)
+            self._add_cubes(cut, frame, rows, small)
         return {k.name: {cell: value_of(k, plan, row) for cell, row in rows.items()} for k in self.kpis}, rows
 
-    def _add_cubes(self, cut: Cut, extent: Extent, frame: Frame, rows: dict[tuple[date, str], dict[str, Any]], small: set[date]) -> None:
+    def _add_cubes(self, cut: Cut, frame: Frame, rows: dict[tuple[date, str], dict[str, Any]], small: set[date]) -> None:
         """The third moments of the periods that have small samples, to the rows that have the others."""
         few = [p for p in frame.everything if p.start in small]
-        self.prepare(cut, extent, Frame(few, few, {}, {}))
+        self.prepare(cut, Frame(few, few, {}, {}))
         cubed, _ = self._sums(replace(cut, has_cubes=True, has_comparisons=False))
         for cell, row in cubed.items():
             rows[cell].update({k: v for k, v in row.items() if k.startswith("q")})
@@ -467,7 +478,7 @@ def _ready(session: Session, kpi: Kpi, periods: Sequence[Period], dimension: str
         p if p.start > date.min and p.end < date.max else replace(p, start=extent.first or p.start, end=extent.last or p.end)
         for p in periods
     ]
-    reader.prepare(cut, extent, Frame(known, sorted(known), {}, {}))
+    reader.prepare(cut, Frame(known, sorted(known), {}, {}))
     return cut, reader
 
 

@@ -7,6 +7,7 @@ are computed here in exact fractions, by forward differentiation.
 import ast
 import copy
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,10 @@ from keepwell.core.errors import KeepwellError
 
 class FormulaError(KeepwellError):
     """A formula that can't be read: only names, numbers, + − × ÷ and brackets may stand in it."""
+
+
+# deeper than any KPI; what is longer could exhaust the parser
+LONGEST, DEEPEST = 2_000, 100
 
 
 @dataclass(frozen=True)
@@ -67,16 +72,34 @@ def result_or_none(formula: str, sums: Mapping[str, Fraction]) -> Result | None:
 
 @functools.lru_cache(maxsize=1024)
 def _tree(formula: str) -> ast.expr:
+    how = "Write names of KPIs with + - * / and brackets."
+    if len(formula) > LONGEST:
+        raise FormulaError(f"This formula has {len(formula):,} characters; {LONGEST:,} are allowed.", how)
     try:
         node = ast.parse(formula.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise FormulaError(f"This formula can't be read: {formula}", "Write names of KPIs with + - * / and brackets.") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        # Python's parser gives up in all four ways: on signs, on a null character, and on brackets without end
+        raise FormulaError(f"This formula can't be read: {formula}", how) from error
+    if _depth(node) > DEEPEST:
+        raise FormulaError(f"This formula is nested too deeply: {formula}", how)
     for part in ast.walk(node):
         if not isinstance(
             part, ast.BinOp | ast.UnaryOp | ast.Name | ast.Constant | ast.Load | ast.Add | ast.Sub | ast.Mult | ast.Div | ast.USub
-        ) or (isinstance(part, ast.Constant) and type(part.value) not in {int, float}):
+        ) or (isinstance(part, ast.Constant) and not _is_number(part.value)):
             raise FormulaError(f"This formula holds more than arithmetic: {formula}", "Only names, numbers, + - * / and brackets.")
     return node
+
+
+def _depth(node: ast.AST) -> int:
+    """How many levels a tree has, found without recursion."""
+    depth, level = 0, [node]
+    while level:
+        depth, level = depth + 1, [child for one in level for child in ast.iter_child_nodes(one)]
+    return depth
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int or (isinstance(value, float) and math.isfinite(value))
 
 
 def _walk(node: ast.expr, sums: Mapping[str, Fraction]) -> Result:

@@ -2,31 +2,19 @@
 
 import functools
 import importlib.resources
+import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
-from keepwell.core import yaml_file
-from keepwell.core.errors import KeepwellError, did_you_mean
-from keepwell.core.yaml_file import Address, YamlError, YamlFile
-from keepwell.engine.aggregates import (
-    capped,
-    check_additive,
-    check_line,
-    mean_or_none,
-    paths_of,
-    quantile_or_none,
-    with_flat_paths,
-)
-from keepwell.engine.walls import check_expression
-from keepwell.metrics.dimensions import UnsliceableError, path_of
-from keepwell.metrics.fact import STOCK_TIME, Fact, facts
-from keepwell.metrics.formula import FormulaError, names_in, substituted
+from keepwell.core.errors import did_you_mean
+from keepwell.core.yaml_file import YamlError
+from keepwell.lake.table import table, tables
+from keepwell.metrics.dimensions import UnsliceableError, path_of, shared_name
+from keepwell.metrics.entry import Entry, entries
+from keepwell.metrics.fact import facts
 from keepwell.metrics.kpi import (
     DEFAULT_MIN_N,
-    LANGUAGES,
     Additivity,
     Benchmark,
     Better,
@@ -36,9 +24,9 @@ from keepwell.metrics.kpi import (
     Unit,
     WhenEmpty,
 )
-from keepwell.metrics.measure import Distribution, Measure, Part, Placement, Shape, Source, Window
+from keepwell.metrics.kpi_measure import MeasureBuilder
+from keepwell.metrics.measure import Measure, Placement, Shape
 
-Choice = TypeVar("Choice")
 COMMON = ("name", "title", "meaning", "formula", "kind", "unit", "better", "additivity", "version", "example")
 OPTIONAL = (
     "where", "counts", "when_empty", "min_n", "material", "dimensions", "benchmark", "owner", "pitfalls", "parameters", "cap",
@@ -63,12 +51,12 @@ MAY: dict[Kind, tuple[str, ...]] = {
     Kind.DERIVED: ("n",),
     Kind.CUMULATIVE: ("expression", "numerator", "denominator", "is_subset"),
 }
+TEXTS = (
+    "name", "kind", "unit", "better", "additivity", "when_empty", "owner", "where", "counts", "fact", "time", "expression", "numerator",
+    "denominator", "measure", "clock", "starts", "ends", "is_over", "returned", "returned_on", "window", "n",
+)  # fmt: skip
 KIND_FIELDS = tuple(dict.fromkeys(f for k in Kind for f in (*NEEDS[k], *MAY[k])))
 DECIDING = (*KIND_FIELDS, "where", "counts", "cap", "per_customer", "parameters")
-PLACEHOLDER = re.compile(r"\{(\w+)\}")
-WINDOW = re.compile(r"(\d+) (months?|days?)")
-# columns that every row has beside its fact's own
-PERIOD_COLUMNS = ("period_start", "period_end")
 
 
 @functools.cache
@@ -82,9 +70,9 @@ def check_built_in() -> None:
     _resolved(_shipped(is_users=True), {})
 
 
-def _shipped(*, is_users: bool) -> list["_Entry"]:
+def _shipped(*, is_users: bool) -> list["Entry"]:
     with importlib.resources.as_file(importlib.resources.files("keepwell.metrics") / "kpis") as folder:
-        return [e for path in sorted(folder.glob("*.yaml")) for e in _entries(path, is_users=is_users)]
+        return [e for path in sorted(folder.glob("*.yaml")) for e in entries(path, is_users=is_users)]
 
 
 def catalogue(users_folder: Path | None = None, problems: list[YamlError] | None = None) -> dict[str, Kpi]:
@@ -95,59 +83,28 @@ def catalogue(users_folder: Path | None = None, problems: list[YamlError] | None
     if users_folder is None or not users_folder.is_dir():
         return dict(built_in())
     paths = sorted([*users_folder.glob("*.yaml"), *users_folder.glob("*.yml")])
-    entries: list[_Entry] = []
+    read: list[Entry] = []
     for path in paths:
         try:
-            entries += _entries(path, is_users=True)
+            read += entries(path, is_users=True)
         except YamlError as error:
             if problems is None:
                 raise
             problems.append(error)
-    return _resolved(entries, built_in(), problems)
+    return _resolved(read, built_in(), problems)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """One entry of a file, before it is checked."""
-
-    file: YamlFile
-    at: Address
-    values: dict[str, Any]
-    theme: str
-    is_users: bool
-
-    def error(self, field: str, message: str, hint: str | None = None) -> YamlError:
-        name = self.values.get("name")
-        shown = f"{name}: {message}" if name and field != "name" else message
-        return self.file.error((*self.at, field) if field else self.at, shown, hint)
-
-    def get(self, field: str) -> Any:
-        return self.values.get(field)
-
-
-def _entries(path: Path, *, is_users: bool) -> list[_Entry]:
-    file = yaml_file.read(path)
-    listed = file.values if isinstance(file.values, list) else [file.values]
-    found = []
-    for place, values in enumerate(listed):
-        at: Address = (place,) if isinstance(file.values, list) else ()
-        if not isinstance(values, dict):
-            raise file.error(at, "is no KPI", "An entry has `name:`, `title:`, `kind:` and so on.")
-        found.append(_Entry(file, at, values, path.stem.partition("_")[2] or path.stem, is_users))
-    return found
-
-
-def _resolved(entries: list[_Entry], shipped: Mapping[str, Kpi], problems: list[YamlError] | None = None) -> dict[str, Kpi]:
+def _resolved(given: list[Entry], shipped: Mapping[str, Kpi], problems: list[YamlError] | None = None) -> dict[str, Kpi]:
     """All entries as KPIs; a derived one after those that it needs."""
     found = dict(shipped)
-    by_name: dict[str, _Entry] = {}
+    by_name: dict[str, Entry] = {}
 
     def note(error: YamlError) -> None:
         if problems is None:
             raise error
         problems.append(error)
 
-    for entry in entries:
+    for entry in given:
         name = str(entry.get("name"))
         if name in by_name or name in found:
             note(entry.error("name", f"there is a KPI {name!r} already", "Give yours another name."))
@@ -173,9 +130,9 @@ def _resolved(entries: list[_Entry], shipped: Mapping[str, Kpi], problems: list[
     return {name: found[name] for name in order if name in found}
 
 
-def _kpi(entry: _Entry, known: set[str], other: Callable[[str], Kpi]) -> Kpi:
+def _kpi(entry: Entry, known: set[str], other: Callable[[str], Kpi]) -> Kpi:
     values = entry.values
-    kind = _member(entry, "kind", Kind)
+    kind = entry.choice("kind", Kind)
     allowed = (*COMMON, *OPTIONAL, *NEEDS[kind], *MAY[kind])
     for name in values:
         if name not in allowed:
@@ -185,390 +142,107 @@ def _kpi(entry: _Entry, known: set[str], other: Callable[[str], Kpi]) -> Kpi:
     missing = [name for name in (*COMMON, *NEEDS[kind]) if values.get(name) is None]
     if missing:
         raise entry.error("", f"lacks {', '.join(missing)}", f"A {kind} KPI needs {', '.join(NEEDS[kind])}.")
+    for name in TEXTS:
+        if isinstance(values.get(name), list | dict):
+            raise entry.error(name, "is no text", "Write one value, in quotes where a colon or a comma stands in it.")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", str(values["name"])):
         raise entry.error("name", f"{values['name']!r} is no name", "Use small letters, digits and _.")
-    unit = _member(entry, "unit", Unit)
-    parameters = _parameters(entry)
-    measure = _Builder(entry, kind, unit, parameters).measure(known, other)
+    unit = entry.choice("unit", Unit)
+    parameters = entry.parameters()
+    measure = MeasureBuilder(entry, kind, unit, parameters).measure(known, other)
     is_rate = measure.shape in {Shape.SHARE, Shape.RATIO, Shape.NPS, Shape.DISTRIBUTION}
     return Kpi(
         name=values["name"],
         theme=entry.theme,
-        title=_words(entry, "title"),
-        meaning=_words(entry, "meaning", parameters),
-        formula=_words(entry, "formula", parameters),
-        pitfalls=_words(entry, "pitfalls", parameters) if values.get("pitfalls") is not None else {},
+        title=entry.words("title"),
+        meaning=entry.words("meaning", parameters),
+        formula=entry.words("formula", parameters),
+        pitfalls=entry.words("pitfalls", parameters) if values.get("pitfalls") is not None else {},
         kind=kind,
         measure=measure,
         unit=unit,
-        better=_member(entry, "better", Better),
-        additivity=_member(entry, "additivity", Additivity),
-        when_empty=_member(entry, "when_empty", WhenEmpty, "null"),
-        version=_whole(entry, "version", 1),
-        example=_example(entry, known),
-        min_n=_whole(entry, "min_n", DEFAULT_MIN_N if is_rate else 0),
-        material=_number_or_none(entry, "material"),
+        better=entry.choice("better", Better),
+        additivity=entry.choice("additivity", Additivity),
+        when_empty=entry.choice("when_empty", WhenEmpty, "null"),
+        version=entry.whole("version", 1),
+        example=_example(entry),
+        min_n=entry.whole("min_n", DEFAULT_MIN_N if is_rate else 0),
+        material=entry.positive_or_none("material"),
         dimensions=_dimensions(entry, measure),
         benchmark=_benchmark_or_none(entry),
         owner=values.get("owner"),
         parameters=parameters,
-        settles_after_days=_whole(entry, "settles_after_days", 0, parameters),
+        settles_after_days=entry.whole("settles_after_days", 0, parameters),
         definition={k: values[k] for k in DECIDING if values.get(k) is not None},
         is_users=entry.is_users,
     )
 
 
-def _member(entry: _Entry, field: str, kind: type[Choice], default: str | None = None) -> Choice:
-    value = entry.get(field) if entry.get(field) is not None else default
-    try:
-        return kind(str(value))  # type: ignore[call-arg]
-    except ValueError:
-        raise entry.error(field, f"is {value!r}", did_you_mean(str(value), [str(m) for m in kind])) from None  # type: ignore[attr-defined]
-
-
-def _words(entry: _Entry, field: str, parameters: Mapping[str, int] | None = None) -> dict[str, str]:
-    value = entry.get(field)
-    if not isinstance(value, dict) or set(value) != set(LANGUAGES) or not all(value.values()):
-        raise entry.error(field, "needs words in both languages", 'Write {en: "…", zh: "…"}, in quotes where a comma stands in them.')
-    return {language: _filled(str(value[language]), parameters or {}) for language in LANGUAGES}
-
-
-def _filled(text: str, parameters: Mapping[str, int]) -> str:
-    return PLACEHOLDER.sub(lambda m: str(parameters.get(m[1], m[0])), text)
-
-
-def _parameters(entry: _Entry) -> dict[str, int]:
-    value = entry.get("parameters") or {}
-    if not isinstance(value, dict) or not all(isinstance(v, int) and not isinstance(v, bool) for v in value.values()):
-        raise entry.error("parameters", "are names with whole numbers", "Write {days: 90}.")
-    return {str(k): int(v) for k, v in value.items()}
-
-
-def _whole(entry: _Entry, field: str, default: int, parameters: Mapping[str, int] | None = None) -> int:
-    value = entry.get(field)
-    if isinstance(value, str):
-        value = _filled(value, parameters or {})
-        value = int(value) if value.isdigit() else value
-    if value is None:
-        return default
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise entry.error(field, f"is {value!r}", "It is a whole number, 0 or more.")
-    return value
-
-
-def _number_or_none(entry: _Entry, field: str) -> float | None:
-    value = entry.get(field)
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise entry.error(field, f"is {value!r}", "It is a number.")
-    return float(value)
-
-
-def _benchmark_or_none(entry: _Entry) -> Benchmark | None:
+def _benchmark_or_none(entry: Entry) -> Benchmark | None:
     value = entry.get("benchmark")
     if value is None:
         return None
-    if not isinstance(value, dict) or set(value) != {"value", "source"} or not isinstance(value["value"], int | float):
+    if not isinstance(value, dict) or set(value) != {"value", "source"} or not _is_finite(value["value"]):
         raise entry.error("benchmark", "needs value and source", "Write {value: 0.3, source: …}.")
     return Benchmark(float(value["value"]), str(value["source"]))
 
 
-def _example(entry: _Entry, known: set[str]) -> Example:
-    del known
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _example(entry: Entry) -> Example:
     value = entry.get("example")
     fields = {"rows", "period", "value", "n"}
     if not isinstance(value, dict) or not fields <= set(value) or not set(value) <= {*fields, "as_of", "by", "member"}:
         raise entry.error("example", "needs rows, period, value and n", "It may also have as_of, by and member.")
-    rows = value["rows"]
-    if not isinstance(rows, dict) or not all(isinstance(v, list) for v in rows.values()):
-        raise entry.error("example", "rows are lists by entity", "Write rows: {orders: [{order_id: a, …}]}.")
+    if not isinstance(value["n"], int) or isinstance(value["n"], bool):
+        raise entry.error("example", f"n is {value['n']!r}", "It is a whole number.")
+    if value["value"] is not None and not _is_finite(value["value"]):
+        raise entry.error("example", f"value is {value['value']!r}", "It is a number, or null where there is nothing to measure.")
+    for name in ("period", "as_of", "by", "member"):
+        if isinstance(value.get(name), list | dict):
+            raise entry.error("example", f"{name} is no text")
     member = value.get("member")
     return Example(
-        dict(rows),
+        _example_rows(entry, value["rows"]),
         str(value["period"]),
         value["value"],
-        int(value["n"]),
+        value["n"],
         value.get("as_of"),
         value.get("by"),
         str(member) if member is not None else None,
     )
 
 
-def _dimensions(entry: _Entry, measure: Measure) -> tuple[str, ...]:
-    found = tuple(str(d) for d in entry.get("dimensions") or ())
+def _example_rows(entry: Entry, rows: object) -> dict[str, list[dict[str, object]]]:
+    how = "Write rows: {orders: [{order_id: a, …}]}."
+    if not isinstance(rows, dict) or not all(isinstance(listed, list) for listed in rows.values()):
+        raise entry.error("example", "rows are lists by entity", how)
+    for name, listed in rows.items():
+        if entry.is_users and name not in tables():
+            raise entry.error("example", f"there is no entity {name!r}", did_you_mean(str(name), tables()))
+        if not all(isinstance(row, dict) for row in listed):
+            raise entry.error("example", f"a row of {name} is no mapping of columns to values", how)
+        known = [c for c, _ in table(name).all_columns] if entry.is_users else []
+        for column in dict.fromkeys(c for row in listed for c in row) if entry.is_users else ():
+            if column not in known:
+                raise entry.error("example", f"{name} has no column {column!r}", did_you_mean(str(column), known))
+    return dict(rows)
+
+
+def _dimensions(entry: Entry, measure: Measure) -> tuple[str, ...]:
+    listed = entry.get("dimensions") or []
+    if not isinstance(listed, list) or not all(isinstance(d, str) for d in listed):
+        raise entry.error("dimensions", "are a list of names", "Write [country, channel].")
+    found = tuple(listed)
+    places = [(facts()[s.fact], s.time) for s in measure.sources]
     for name in found if entry.is_users else ():
-        for source in measure.sources:
-            if name == "age" and source.placement is Placement.COHORT:
-                continue
+        if name == "age" and all(s.placement is Placement.COHORT for s in measure.sources):
+            continue
+        for fact, time in places:
             try:
-                path_of(facts()[source.fact], source.time, name)
+                path_of(fact, time, shared_name(places, name))
             except UnsliceableError as error:
-                raise entry.error(
-                    "dimensions", f"{source.fact} can't be broken down by {name!r}", did_you_mean(name, error.known)
-                ) from error
+                raise entry.error("dimensions", f"{fact.name} can't be broken down by {name!r}", did_you_mean(name, error.known)) from error
     return found
-
-
-@dataclass(frozen=True)
-class _Builder:
-    """From an entry's fields to its measure."""
-
-    entry: _Entry
-    kind: Kind
-    unit: Unit
-    parameters: dict[str, int]
-
-    def measure(self, known: set[str], other: Callable[[str], Kpi]) -> Measure:
-        if self.kind is Kind.DERIVED:
-            return self._derived(known, other)
-        builders: dict[Kind, Callable[[], Measure]] = {
-            Kind.SIMPLE: lambda: self._simple(self._source(Placement.FLOW)),
-            Kind.RATIO: lambda: self._ratio(self._source(Placement.FLOW)),
-            Kind.SURVEY: self._survey,
-            Kind.RETENTION: self._retention,
-            Kind.DURATION: self._duration,
-            Kind.CUMULATIVE: self._cumulative,
-        }
-        return builders[self.kind]()
-
-    # ---------------------------------------------------------------- kinds
-
-    def _simple(self, source: Source) -> Measure:
-        sql = self._filled("expression")
-        quantile = quantile_or_none(sql)
-        if quantile is not None:
-            value, q = quantile
-            self._check_columns(source, "expression", value, check_expression)
-            return Measure(Shape.DISTRIBUTION, distribution=Distribution(source, q, self._where(source), with_flat_paths(value)))
-        averaged = mean_or_none(sql)
-        if averaged is not None:
-            total, count = averaged
-            parts = (self._part(source, "expression", total), self._part(source, "expression", count))
-            return Measure(Shape.RATIO, parts, "p0 / p1", counted=1)
-        shape = Shape.STOCK if source.placement is Placement.STOCK else Shape.FLOW
-        return Measure(shape, (self._part(source, "expression", sql),), "p0")
-
-    def _ratio(self, source: Source) -> Measure:
-        top = self.entry.get("top")
-        if top is not None and not (isinstance(top, float) and 0 < top < 1):
-            raise self.entry.error("top", f"is {top!r}", "It is a share between 0 and 1, such as 0.2.")
-        numerator = self._part(source, "numerator", self._filled("numerator"))
-        if top is not None:
-            numerator = replace(numerator, top=str(top))
-        parts = (numerator, self._part(source, "denominator", self._filled("denominator")))
-        # of a share the numerator's rows are among the denominator's; what may exceed 1 says so
-        is_subset = self.entry.get("is_subset") is not False
-        shape = Shape.SHARE if self.unit is Unit.SHARE and top is None and is_subset else Shape.RATIO
-        return Measure(shape, parts, "p0 / p1", counted=1)
-
-    def _cumulative(self) -> Measure:
-        written = str(self.entry.get("window"))
-        found = WINDOW.fullmatch(written)
-        if not found or not int(found[1]):
-            raise self.entry.error("window", f"is {written!r}", "Write 12 months or 90 days.")
-        window = Window(months=int(found[1])) if found[2].startswith("month") else Window(days=int(found[1]))
-        source = replace(self._source(Placement.TRAILING), window=window)
-        has_both = self.entry.get("numerator") is not None and self.entry.get("denominator") is not None
-        if has_both is (self.entry.get("expression") is not None):
-            raise self.entry.error("", "needs either an expression, or a numerator and a denominator")
-        return self._ratio(source) if has_both else self._simple(source)
-
-    def _survey(self) -> Measure:
-        measure = str(self.entry.get("measure"))
-        fact, time = str(self.entry.get("fact") or "answers"), str(self.entry.get("time") or "answered_on")
-        source = self._checked(Source(fact, time, Placement.FLOW))
-        sums = {
-            "nps": ("count(*) filter (where is_promoter)", "count(*) filter (where is_detractor)", "count(*)"),
-            "satisfied": ("count(*) filter (where is_satisfied)", "count(*)"),
-            "detractors": ("count(*) filter (where is_detractor)", "count(*)"),
-            "mean": ("sum(points)", "count(*)"),
-        }
-        if measure not in sums:
-            raise self.entry.error("measure", f"is {measure!r}", did_you_mean(measure, sums))
-        # 11 points alone make no NPS: the question must be declared as one
-        declared = "is_nps" if measure in {"nps", "detractors"} else None
-        where = " and ".join(f"({w})" for w in (self._where(source), declared) if w) or None
-        given = self.entry.get("counts")
-        counts = f"is_answered and ({given})" if given else "is_answered"
-        parts = tuple(Part(source, sql, where, counts) for sql in sums[measure])
-        if measure == "nps":
-            return Measure(Shape.NPS, parts, "100 * (p0 - p1) / p2", counted=2)
-        return Measure(Shape.RATIO if measure == "mean" else Shape.SHARE, parts, "p0 / p1", counted=1)
-
-    def _retention(self) -> Measure:
-        clock = str(self.entry.get("clock"))
-        if clock not in {"previous_period", "cohort"}:
-            raise self.entry.error("clock", f"is {clock!r}", did_you_mean(clock, ("previous_period", "cohort")))
-        is_cohort = clock == "cohort"
-        fact = str(self.entry.get("fact") or ("cohort_activity" if is_cohort else "activity"))
-        time = str(self.entry.get("time") or ("first_on" if is_cohort else "active_on"))
-        source = self._checked(Source(fact, time, Placement.COHORT if is_cohort else Placement.RETURNING))
-        source = replace(source, where=self._where(source))
-        if is_cohort:
-            returned = str(self.entry.get("returned") or "in")
-            if returned not in {"in", "since"}:
-                raise self.entry.error("returned", f"is {returned!r}", "It is `in` (active in that period) or `since` (in it or later).")
-            active = str(self.entry.get("returned_on") or "active_on")
-            if active not in facts()[fact].columns:
-                raise self.entry.error("returned_on", f"{fact} has no column {active!r}", did_you_mean(active, facts()[fact].columns))
-            source = replace(source, returned_on=active, is_unbounded=returned == "since", age=_whole(self.entry, "age", 1))
-        line = (("started", "count(*)"),)
-        parts = (Part(source, "sum(returned)", per_customer=line), Part(source, "sum(started)", per_customer=line))
-        return Measure(Shape.SHARE, parts, "p0 / p1", counted=1)
-
-    def _duration(self) -> Measure:
-        source = self._source(Placement.FLOW)
-        clock = str(self.entry.get("clock") or "calendar")
-        if clock not in {"calendar", "business"}:
-            raise self.entry.error("clock", f"is {clock!r}", did_you_mean(clock, ("calendar", "business")))
-        fact = facts()[source.fact]
-        for field in ("starts", "ends"):
-            if self.entry.get(field) not in fact.columns:
-                raise self.entry.error(
-                    field, f"{fact.name} has no instant {self.entry.get(field)!r}", did_you_mean(str(self.entry.get(field)), fact.columns)
-                )
-        if clock == "business" and "team" not in fact.columns:
-            raise self.entry.error("clock", f"{fact.name} has no team, whose business hours would count")
-        is_over = self.entry.get("is_over")
-        if is_over is not None:
-            self._check_columns(source, "is_over", str(is_over), check_expression)
-        return Measure(
-            Shape.DISTRIBUTION,
-            distribution=Distribution(
-                source,
-                self._quantile(),
-                self._where(source),
-                None,
-                self.entry.get("starts"),
-                self.entry.get("ends"),
-                with_flat_paths(str(is_over)) if is_over is not None else None,
-                clock == "business",
-            ),
-        )
-
-    def _quantile(self) -> str:
-        value = self.entry.get("quantile")
-        if not isinstance(value, float) or not 0 < value < 1:
-            raise self.entry.error("quantile", f"is {value!r}", "It is a number between 0 and 1: 0.5 for the median.")
-        return str(value)
-
-    def _derived(self, known: set[str], other: Callable[[str], Kpi]) -> Measure:
-        written = str(self.entry.get("expression"))
-        try:
-            names = names_in(written)
-        except FormulaError as error:
-            raise self.entry.error("expression", error.message, error.hint) from error
-        parts: list[Part] = []
-        replacements: dict[str, str] = {}
-        counted: dict[str, int] = {}
-        for name in names:
-            if name not in known:
-                raise self.entry.error("expression", f"there is no KPI {name!r}", did_you_mean(name, known))
-            needed = other(name).measure
-            if needed.distribution:
-                raise self.entry.error("expression", f"{name} is a quantile, which can't be taken apart by customer")
-            places = {}
-            for i, part in enumerate(needed.parts):
-                if part not in parts:
-                    parts.append(part)
-                places[f"p{i}"] = f"p{parts.index(part)}"
-            replacements[name] = substituted(needed.formula, places)
-            counted[name] = int(places[f"p{needed.counted}"][1:])
-        if not names:
-            raise self.entry.error("expression", "names no KPI")
-        by = str(self.entry.get("n") or names[-1])
-        if by not in counted:
-            raise self.entry.error("n", f"{by!r} does not stand in the expression", did_you_mean(by, counted))
-        formula = substituted(written, replacements)
-        is_sum = not any(sign in written for sign in "/*")
-        shapes = {other(name).measure.shape for name in names}
-        shape = Shape.RATIO if not is_sum else Shape.STOCK if shapes == {Shape.STOCK} else Shape.FLOW
-        return Measure(shape, tuple(parts), formula, counted[by], needs=tuple(names))
-
-    # --------------------------------------------------------------- pieces
-
-    def _source(self, placement: Placement) -> Source:
-        fact, time = str(self.entry.get("fact")), str(self.entry.get("time"))
-        return self._checked(Source(fact, time, Placement.STOCK if time == STOCK_TIME else placement))
-
-    def _checked(self, source: Source) -> Source:
-        if source.fact not in facts():
-            raise self.entry.error("fact", f"there is no fact {source.fact!r}", did_you_mean(source.fact, facts()))
-        fact = facts()[source.fact]
-        times = (*fact.times, *([STOCK_TIME] if fact.stock_sql else []))
-        if source.time not in times:
-            raise self.entry.error("time", f"{fact.name} has no date {source.time!r}", did_you_mean(source.time, times))
-        return source
-
-    def _filled(self, field: str) -> str:
-        return _filled(str(self.entry.get(field)), self.parameters)
-
-    def _where(self, source: Source) -> str | None:
-        return self._condition(source, "where")
-
-    def _condition(self, source: Source, field: str) -> str | None:
-        if self.entry.get(field) is None:
-            return None
-        sql = self._filled(field)
-        self._check_columns(source, field, sql, check_expression)
-        return with_flat_paths(sql)
-
-    def _part(self, source: Source, field: str, sql: str) -> Part:
-        per_customer = self._per_customer(source)
-        lines = dict(per_customer)
-        if lines:
-            self._check(field, sql, check_additive)
-            for column in paths_of(sql):
-                if column not in lines and column not in PERIOD_COLUMNS:
-                    raise self.entry.error(field, f"a customer's line has no column {column!r}", did_you_mean(column, lines))
-        else:
-            self._check_columns(source, field, sql, check_additive)
-        if self.entry.get("cap") is not None:
-            sql = capped(sql, str(_number_or_none(self.entry, "cap")))
-        counts = self._condition(source, "counts") or (self._usable(source, sql) if self.kind is Kind.SIMPLE and not lines else None)
-        return Part(source, with_flat_paths(sql), self._where(source), counts, per_customer)
-
-    def _usable(self, source: Source, sql: str) -> str | None:
-        """Rows whose values a plain sum can use; what it does not name is no condition."""
-        optional = sorted(set(paths_of(sql)) & set(facts()[source.fact].optional_columns))
-        return " and ".join(f'"{c}" is not null' for c in optional) or None
-
-    def _per_customer(self, source: Source) -> tuple[tuple[str, str], ...]:
-        value = self.entry.get("per_customer")
-        if value is None:
-            return ()
-        if not isinstance(value, dict):
-            raise self.entry.error("per_customer", "are names with aggregates", 'Write {orders: "count(*)"}.')
-        found = []
-        for name, written in value.items():
-            sql = _filled(str(written), self.parameters)
-            self._check_columns(source, "per_customer", sql, check_line)
-            found.append((str(name), with_flat_paths(sql)))
-        return tuple(found)
-
-    def _check(self, field: str, sql: str, check: Callable[[str], object]) -> None:
-        if not self.entry.is_users:
-            # what is shipped has passed in the suite; checking it at every start would take a second
-            return
-        left = PLACEHOLDER.search(sql)
-        if left:
-            raise self.entry.error(field, f"{left[0]} is no parameter", did_you_mean(left[1], self.parameters))
-        try:
-            check(sql)
-        except KeepwellError as error:
-            raise self.entry.error(field, error.message, error.hint) from error
-
-    def _check_columns(self, source: Source, field: str, sql: str, check: Callable[[str], object]) -> None:
-        if not self.entry.is_users:
-            return
-        self._check(field, sql, check)
-        fact: Fact = facts()[source.fact]
-        own = (*fact.columns_at(source.time), *PERIOD_COLUMNS)
-        for name in paths_of(sql):
-            if name in own:
-                continue
-            try:
-                path_of(fact, source.time, name)
-            except UnsliceableError as error:
-                raise self.entry.error(field, f"{fact.name} has no column {name!r}", did_you_mean(name, (*own, *error.known))) from error

@@ -14,7 +14,7 @@ from keepwell.lake.entity import Column, ColumnType, Entity, entities
 from keepwell.metrics import currencies
 from keepwell.metrics.currencies import Missing
 from keepwell.metrics.fact import MOMENTS, OBSERVED, PERIOD_STARTS, STOCK_TIME, Fact, facts
-from keepwell.metrics.measure import Source
+from keepwell.metrics.measure import Placement, Source
 
 EVALUATORS = {MOMENTS, PERIOD_STARTS, OBSERVED}
 # a row of these is somebody or something that later rows refer to: it is never taken away
@@ -183,12 +183,12 @@ class Session:
 
     def extent(self, source: Source, variant: str) -> Extent:
         """The days that the data cover: of a flow those of its own rows, of a stock those of the lake."""
-        fact = facts()[source.fact]
         key = ("", STOCK_TIME) if source.time == STOCK_TIME else (source.fact, source.time)
         if key not in self._extents:
             if source.time == STOCK_TIME:
                 self._extents[key] = self._whole_extent()
             else:
+                fact = facts()[source.fact]
                 for name in fact.reads:
                     self.make_ready(name)
                 self._lend_for_extent(fact)
@@ -206,6 +206,14 @@ class Session:
             self.engine.lend(PERIOD_STARTS, pa.table({"day": pa.array([], pa.date32())}))
         if OBSERVED in fact.reads:
             self.lend_observed(self.end_of_last_day)
+
+    def observed_until(self) -> datetime:
+        """Up to when it is known that something has not happened yet: the day looked from, else the newest instant of all that is known.
+
+        A fact's own newest row would not do: a ticket opened before the last ticket was, and waited for until the last order came.
+        """
+        newest = None if self.as_of else self.extent(Source("", STOCK_TIME, Placement.STOCK), "").fresh_until
+        return min(self.end_of_last_day, newest) if newest else self.end_of_last_day
 
     def lend_observed(self, until: datetime) -> None:
         """One row: the instant up to which things are known."""

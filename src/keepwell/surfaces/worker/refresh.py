@@ -21,7 +21,7 @@ from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.snapshots import Snapshot
 from keepwell.metrics.cut import AGE
-from keepwell.metrics.dimensions import path_of
+from keepwell.metrics.dimensions import path_of, shared_name
 from keepwell.metrics.evaluate import Question, read
 from keepwell.metrics.fact import facts
 from keepwell.metrics.kpi import Kpi
@@ -119,7 +119,8 @@ def divides(kpi: Kpi, dimension: str, snapshot: Snapshot) -> bool:
     """Whether a dimension can tell anything apart: not where the things that have it are not there at all."""
     if dimension == AGE:
         return True
-    paths = [path_of(facts()[s.fact], s.time, dimension) for s in kpi.measure.sources]
+    places = [(facts()[s.fact], s.time) for s in kpi.measure.sources]
+    paths = [path_of(fact, time, shared_name(places, dimension)) for fact, time in places]
     return all(snapshot.rows(hop.entity) for path in paths for hop in path.hops)
 
 
