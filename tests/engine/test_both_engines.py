@@ -447,6 +447,17 @@ def test_what_is_defined_follows_the_table_below_it(pair: Pair) -> None:
         assert engine.arrow(Steps().then("all", "select n from above")).to_pylist() == [{"n": 10}]
 
 
+def test_what_is_kept_stays_when_the_table_below_it_changes(pair: Pair) -> None:
+    query = Steps().then("doubled", "select n * 2 as n from under")
+    for engine in pair:
+        engine.lend("under", pa.table({"n": [1, 2]}))
+        engine.keep("stays", query)
+        engine.lend("under", pa.table({"n": [5]}))
+        assert engine.arrow(Steps().then("all", "select n from stays order by n"))["n"].to_pylist() == [2, 4]
+        engine.keep("stays", query)
+        assert engine.arrow(Steps().then("all", "select n from stays"))["n"].to_pylist() == [10]
+
+
 def test_a_function_is_applied_to_every_batch(pair: Pair) -> None:
     def doubled(batch: pa.RecordBatch) -> pa.RecordBatch:
         return pa.record_batch({"n": pa.array([None if n is None else 2 * n for n in batch["n"].to_pylist()], pa.int64())})

@@ -105,6 +105,11 @@ class DuckDBEngine:
     def define(self, name: str, query: Steps) -> None:
         self.execute(f"create or replace temp view {quoted(name)} as {query.render()}")
 
+    def keep(self, name: str, query: Steps) -> None:
+        table = f"{name}__kept"
+        self.execute(f"create or replace temp table {quoted(table)} as {query.render()}")
+        self.define(name, Steps().then(name, f"select * from {quoted(table)}"))
+
     def execute(self, sql: str) -> None:
         """Run a statement whose answer nobody needs."""
         self._run(Steps().then("statement", sql), self._connection.execute)

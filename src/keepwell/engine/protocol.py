@@ -36,6 +36,9 @@ class Engine(Protocol):
     def define(self, name: str, query: Steps) -> None:
         """Make the answer of ``query`` readable by ``name``; it is computed when read."""
 
+    def keep(self, name: str, query: Steps) -> None:
+        """The same, computed once and now: for what many queries read."""
+
     def arrow(self, query: Steps) -> pa.Table:
         """The whole answer; a failing query raises :class:`~keepwell.engine.sql.SqlError` with the step to blame."""
 

@@ -102,6 +102,11 @@ class SparkEngine:
         self._attempt(Step(name, query.render()), lambda: self._session.sql(view))
         self._views.add(name)
 
+    def keep(self, name: str, query: Steps) -> None:
+        text = self._text(query)
+        self._types.keep(name, query)
+        self._view(name, self._attempt(Step(name, query.render()), lambda: self._session.sql(text).localCheckpoint()))
+
     def arrow(self, query: Steps) -> pa.Table:
         translated = self._translated(query)
         schema = self._arrow_schema(translated[-1][1].columns)

@@ -24,7 +24,7 @@ class Cut:
     look_ups: Mapping[Source, LookUps] = field(default_factory=dict)
     has_comparisons: bool = True
     has_cubes: bool = False
-    variant: str = ""  # which of a fact's queries
+    rows: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (fact, time) -> the query of its rows
     without_anonymous: tuple[str, ...] = ()  # facts whose every row has a customer: the rows' own keys need not be read
     scheduled_teams: tuple[str, ...] = ()
 

@@ -20,7 +20,8 @@ from keepwell.metrics.compile import WORKING, compile_extent, compile_sums, comp
 from keepwell.metrics.cut import AGE, TOTAL, Cut, Plan, columns_needed
 from keepwell.metrics.dimensions import WITH_HISTORY, LookUps, Path, UnsliceableError, is_dividing, known_paths, path_of, shared_name
 from keepwell.metrics.distributions import DECIMALS, MICROSECONDS, Histogram, histograms, quantiles
-from keepwell.metrics.fact import MOMENTS, OBSERVED, PERIOD_STARTS, facts
+from keepwell.metrics.fact import OBSERVED, facts
+from keepwell.metrics.frame import Frame, lend_placements
 from keepwell.metrics.intervals import Interval
 from keepwell.metrics.kpi import Kpi, WhenEmpty
 from keepwell.metrics.measure import Measure, Placement, Source
@@ -81,23 +82,6 @@ def _bundles(kpis: Iterable[Kpi]) -> list[list[Kpi]]:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """The periods that are asked for and those that they are compared with."""
-
-    wanted: list[Period]
-    everything: list[Period]
-    before: dict[date, date]
-    last_year: dict[date, date]
-
-    @functools.cached_property
-    def _ends(self) -> dict[date, date]:
-        return {p.start: p.end for p in self.everything}
-
-    def end_of(self, start: date) -> date:
-        return self._ends[start]
-
-
-@dataclass(frozen=True)
 class _Answer:
     """What the engine said for one KPI: values and sums by period and member."""
 
@@ -130,7 +114,7 @@ class _Reader:
 
     def read(self) -> dict[str, list[Reading]]:
         cut = self.cut()
-        extent = self.extent(cut)
+        extent = self.extent()
         frame = self._frame(extent)
         if not frame.wanted:
             return {k.name: [] for k in self.kpis}
@@ -172,7 +156,7 @@ class _Reader:
             flat,
             look_ups,
             has_comparisons=self.question.has_comparisons,
-            variant=self.session.ground.active_by,
+            rows={(s.fact, s.time): self.session.query_of(facts()[s.fact], s.time) for s in self.sources},
             without_anonymous=named_customers,
         )
 
@@ -208,9 +192,9 @@ class _Reader:
         steps = Steps().then("tree", f'select "{key}" as child, "{parent}" as parent from "{entity}" where "{parent}" is not null')
         return [(r["child"], r["parent"]) for r in self.session.engine.arrow(steps).to_pylist()]
 
-    def extent(self, cut: Cut) -> Extent:
+    def extent(self) -> Extent:
         """The days that every part covers: where one is not known yet, a formula of several says nothing."""
-        found = [self.session.extent(s, cut.variant) for s in self.sources]
+        found = [self.session.extent(s) for s in self.sources]
         firsts = [e.first for e in found if e.first is not None]
         lasts = [e.last for e in found if e.last is not None]
         fresh = [e.fresh_until for e in found if e.fresh_until is not None]
@@ -219,18 +203,8 @@ class _Reader:
         return Extent(max(firsts), min(lasts), min(fresh, default=None))
 
     def _frame(self, extent: Extent) -> Frame:
-        calendar = self.session.ground.calendar
-        wanted = self._periods(extent)
-        before: dict[date, date] = {}
-        last_year: dict[date, date] = {}
-        everything = {p.start: p for p in wanted}
-        if self.grain is not Grain.ALL and self.question.has_comparisons:
-            for period in wanted:
-                for store, other in ((before, calendar.previous_or_none(period)), (last_year, calendar.same_last_year_or_none(period))):
-                    if other is not None:
-                        store[period.start] = other.start
-                        everything.setdefault(other.start, other)
-        return Frame(wanted, sorted(everything.values()), before, last_year)
+        is_compared = self.grain is not Grain.ALL and self.question.has_comparisons
+        return Frame.of(self._periods(extent), self.session.ground.calendar, is_compared=is_compared)
 
     def _periods(self, extent: Extent) -> list[Period]:
         """The periods asked for; a span without ends is that of the data."""
@@ -248,39 +222,20 @@ class _Reader:
 
     def prepare(self, cut: Cut, frame: Frame) -> None:
         """Make readable all that the query reads: entities, and the tables that place rows in periods."""
-        session, calendar, last_day = self.session, self.session.ground.calendar, self.session.last_day
-        until = self.question.as_of or date.max
-        entities = {e for s in self.sources for e in facts()[s.fact].reads} | {e for found in cut.look_ups.values() for e in found.entities}
+        session = self.session
+        entities = {e for found in cut.look_ups.values() for e in found.entities}
+        if any(m.distribution and m.distribution.starts for m in self.measures):
+            entities.add(OBSERVED)
         for name in sorted(entities):
             session.make_ready(name)
         for name in {e for found in cut.look_ups.values() for e in found.with_versions}:
             session.make_ready(f"{name}_history")
         for source in self.sources:
-            first = date.min if source.placement in {Placement.STOCK, Placement.COHORT} else self._first_day(source, frame)
-            session.check_rates(facts()[source.fact], self._columns_read(source), first, min(frame.everything[-1].end, last_day))
-        engine = session.engine
-        everything = frame.everything
-        engine.lend(MOMENTS, placement.moments(everything, calendar, last_day))
-        engine.lend(PERIOD_STARTS, placement.period_starts(everything))
-        engine.lend(placement.COMPARISONS, placement.comparisons(everything, frame.before, frame.last_year))
-        if self._awaits():
-            session.lend_observed(session.observed_until())
-        for source in self.sources:
-            match source.placement:
-                case Placement.TRAILING if source.window:
-                    engine.lend(placement.days_of(source), placement.trailing(everything, source.window, until))
-                case Placement.RETURNING:
-                    engine.lend(placement.RETURNING, placement.returning(everything, calendar, until))
-                case Placement.COHORT:
-                    engine.lend(placement.days_of(source), placement.days(everything, until))
-                    active = session.extent(replace(source, time=source.returned_on or source.time), cut.variant)
-                    ages, days = placement.ages(everything, calendar, min(active.last or last_day, last_day - timedelta(days=1)))
-                    engine.lend(placement.ages_of(source), ages)
-                    engine.lend(placement.age_days_of(source), days)
-                case Placement.FLOW:
-                    engine.lend(placement.days_of(source), placement.days(everything, until))
-                case _:
-                    pass
+            first = (
+                date.min if source.placement in {Placement.STOCK, Placement.COHORT} else frame.first_day(source, session.ground.calendar)
+            )
+            session.check_rates(facts()[source.fact], self._columns_read(source), first, min(frame.everything[-1].end, session.last_day))
+        lend_placements(session, self.sources, cut, frame, self.question.as_of or date.max)
 
     def _columns_read(self, source: Source) -> set[str]:
         """The columns that a source's query reads, those inside a view too."""
@@ -288,19 +243,6 @@ class _Reader:
         own = set(columns_needed(self.measures, self.where, None).get(source, []))
         query = fact.stock_sql if source.placement is Placement.STOCK else next(iter(fact.sql.values()), None)
         return own | set(column_names(query)) if query else own
-
-    def _first_day(self, source: Source, frame: Frame) -> date:
-        first = frame.everything[0]
-        if source.window:
-            return placement.window_start(first, source.window)
-        if source.placement is Placement.RETURNING:
-            earlier = self.session.ground.calendar.previous_or_none(first)
-            return earlier.start if earlier else first.start
-        return first.start
-
-    def _awaits(self) -> bool:
-        """Whether something counts that has not happened yet, for which it must be known up to when it has not."""
-        return any(OBSERVED in facts()[s.fact].reads for s in self.sources) or any(m.distribution for m in self.measures)
 
     # ------------------------------------------------------------- values
 
@@ -473,7 +415,7 @@ def _ready(session: Session, kpi: Kpi, periods: Sequence[Period], dimension: str
     question = Question(periods[0], periods[0].grain, dimension, where, session.as_of, has_comparisons=False)
     reader = _Reader(session, [kpi], question, check_expression(where) if where else None)
     cut = reader.cut()
-    extent = reader.extent(cut)
+    extent = reader.extent()
     known = [
         p if p.start > date.min and p.end < date.max else replace(p, start=extent.first or p.start, end=extent.last or p.end)
         for p in periods

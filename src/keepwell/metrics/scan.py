@@ -20,7 +20,7 @@ CELL = "DECIMAL(18, 4)"  # of one customer: its square fits DECIMAL(36, 8), and 
 def placed_rows(steps: Steps, source: Source, cut: Cut, suffix: str, only: str | None = None) -> Steps:
     """Steps that end in ``placed``: the rows of the fact, ``only`` those, with what was looked up, their period and member."""
     fact = facts()[source.fact]
-    found = steps.then(f"fact{suffix}", fact.query(source.time, cut.variant))
+    found = steps.then(f"fact{suffix}", cut.rows[source.fact, source.time])
     look_ups = cut.look_ups.get(source, LookUps(()))
     for name, sql in look_ups.steps(fact, source.time, suffix):
         found = found.then(name, sql)

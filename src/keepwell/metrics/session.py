@@ -16,7 +16,9 @@ from keepwell.metrics.currencies import Missing
 from keepwell.metrics.fact import MOMENTS, OBSERVED, PERIOD_STARTS, STOCK_TIME, Fact, facts
 from keepwell.metrics.measure import Placement, Source
 
-EVALUATORS = {MOMENTS, PERIOD_STARTS, OBSERVED}
+EVALUATORS = {MOMENTS, PERIOD_STARTS}
+# larger tables are read from their files, column by column
+MOST_KEPT = 300_000
 # a row of these is somebody or something that later rows refer to: it is never taken away
 LASTING = {"customers", "contacts", "employees", "products", "channels", "regions", "teams", "campaigns", "programmes", "identities"}
 
@@ -63,12 +65,16 @@ class Extent:
 
 @dataclass
 class Session:
-    """An engine with the tables of one moment. Things after ``as_of`` are not known in it."""
+    """An engine with the tables of one moment. Things after ``as_of`` are not known in it.
+
+    ``keeps`` is for many questions: tables that are not large, and views over them, are then computed once.
+    """
 
     engine: Engine
     tables: Tables
     ground: Ground
     as_of: date | None = None
+    keeps: bool = False
     _ready: set[str] = field(default_factory=set)
     _missing: dict[str, list[Missing]] = field(default_factory=dict)
     _anonymous: dict[str, bool] = field(default_factory=dict)
@@ -89,24 +95,53 @@ class Session:
         if name in self._ready or name in EVALUATORS:
             return
         self._ready.add(name)
-        found = entities().get(name)
-        if found is None or found.is_derived or not self.tables.rows(name):
-            self.tables.register(self.engine, name)
+        if name == OBSERVED:
+            self._lend_observed()
             return
-        money = self._rates(found)
-        if not money and self.as_of is None:
+        found = entities().get(name)
+        is_stored = found is not None and not found.is_derived and self.tables.rows(name) > 0
+        money = self._rates(found) if found is not None and is_stored else []
+        is_as_stored = not money and self.as_of is None
+        if found is None or not is_stored or (is_as_stored and not self._is_kept([name])):
             self.tables.register(self.engine, name)
             return
         stored = f"{name}__as_stored"
         self.tables.register(self.engine, name, stored)
-        columns = [f"{self._column(found, c.name, money)} as {quoted(c.name)}" for c in found.stored_columns]
+        query = f"select * from {quoted(stored)}" if is_as_stored else self._told(found, stored, money)
+        self._define(name, query, [name])
+
+    def _told(self, e: Entity, stored: str, money: list[str]) -> str:
+        columns = [f"{self._column(e, c.name, money)} as {quoted(c.name)}" for c in e.stored_columns]
         join = (
-            f"\nleft join {quoted(f'_rates_{name}')} as r on r.currency = t.currency and r.day = {_of_t(currencies.MONEY_DAY[name])}"
+            f"\nleft join {quoted(f'_rates_{e.name}')} as r on r.currency = t.currency and r.day = {_of_t(currencies.MONEY_DAY[e.name])}"
             if money
             else ""
         )
-        where = self._known(found)
-        self.engine.define(name, Steps().then(name, f"select {', '.join(columns)}\nfrom {quoted(stored)} as t{join}{where}"))
+        return f"select {', '.join(columns)}\nfrom {quoted(stored)} as t{join}{self._known(e)}"
+
+    def _is_kept(self, names: Collection[str]) -> bool:
+        return self.keeps and all(self.tables.rows(n) <= MOST_KEPT for n in names if n != OBSERVED)
+
+    def _define(self, name: str, query: str, reads: Collection[str]) -> None:
+        steps = Steps().then(name, query)
+        if self._is_kept(reads):
+            self.engine.keep(name, steps)
+        else:
+            self.engine.define(name, steps)
+
+    def query_of(self, fact: Fact, time: str) -> str:
+        """The fact's rows as a query, the tables that it reads made ready."""
+        for name in fact.reads:
+            self.make_ready(name)
+        query = fact.query(time, self.ground.active_by)
+        # what is there at moments, and what looks at periods, is another thing in every question
+        if not fact.sql or time == STOCK_TIME or set(fact.reads) & EVALUATORS or PERIOD_STARTS in query or not self._is_kept(fact.reads):
+            return query
+        name = f"{fact.name}__rows"
+        if name not in self._ready:
+            self._ready.add(name)
+            self.engine.keep(name, Steps().then(name, query))
+        return f"select * from {quoted(name)}"
 
     def check_rates(self, fact: Fact, columns: Collection[str], first: date, last: date) -> None:
         """Refuse when an amount of those days lacks a rate, if ``columns`` of the fact read amounts."""
@@ -126,7 +161,7 @@ class Session:
         return self._anonymous[fact.name]
 
     def rows_of(self, fact: Fact) -> int:
-        return sum(self.tables.rows(name) for name in fact.reads if name not in EVALUATORS)
+        return sum(self.tables.rows(name) for name in fact.reads if name not in {*EVALUATORS, OBSERVED})
 
     def _rates(self, e: Entity) -> list[str]:
         money = currencies.money_columns(e)
@@ -181,7 +216,7 @@ class Session:
 
     # ------------------------------------------------------------- extents
 
-    def extent(self, source: Source, variant: str) -> Extent:
+    def extent(self, source: Source) -> Extent:
         """The days that the data cover: of a flow those of its own rows, of a stock those of the lake."""
         key = ("", STOCK_TIME) if source.time == STOCK_TIME else (source.fact, source.time)
         if key not in self._extents:
@@ -189,37 +224,28 @@ class Session:
                 self._extents[key] = self._whole_extent()
             else:
                 fact = facts()[source.fact]
-                for name in fact.reads:
-                    self.make_ready(name)
-                self._lend_for_extent(fact)
+                if any(PERIOD_STARTS in sql for sql in fact.sql.values()):
+                    self.engine.lend(PERIOD_STARTS, pa.table({"day": pa.array([], pa.date32())}))
                 instant = fact.instants.get(source.time)
                 newest = f"max({quoted(instant)})" if instant else f"cast(max({quoted(source.time)}) as TIMESTAMP WITH TIME ZONE)"
-                steps = Steps().then("fact", fact.query(source.time, variant))
+                steps = Steps().then("fact", self.query_of(fact, source.time))
                 day = quoted(source.time)
                 steps = steps.then("extent", f"select min({day}) as first, max({day}) as last, {newest} as newest from fact")
                 row = self.engine.arrow(steps).to_pylist()[0]
                 self._extents[key] = Extent(row["first"], row["last"], row["newest"])
         return self._extents[key]
 
-    def _lend_for_extent(self, fact: Fact) -> None:
-        if any(PERIOD_STARTS in sql for sql in fact.sql.values()):
-            self.engine.lend(PERIOD_STARTS, pa.table({"day": pa.array([], pa.date32())}))
-        if OBSERVED in fact.reads:
-            self.lend_observed(self.end_of_last_day)
-
-    def observed_until(self) -> datetime:
+    def _observed_until(self) -> datetime:
         """Up to when it is known that something has not happened yet: the day looked from, else the newest instant of all that is known.
 
         A fact's own newest row would not do: a ticket opened before the last ticket was, and waited for until the last order came.
         """
-        newest = None if self.as_of else self.extent(Source("", STOCK_TIME, Placement.STOCK), "").fresh_until
+        newest = None if self.as_of else self.extent(Source("", STOCK_TIME, Placement.STOCK)).fresh_until
         return min(self.end_of_last_day, newest) if newest else self.end_of_last_day
 
-    def lend_observed(self, until: datetime) -> None:
-        """One row: the instant up to which things are known."""
-        self.engine.lend(
-            OBSERVED, pa.table({"until": pa.array([until], pa.timestamp("us", tz="UTC")), "on_day": pa.array([self.last_day], pa.date32())})
-        )
+    def _lend_observed(self) -> None:
+        until = pa.array([self._observed_until()], pa.timestamp("us", tz="UTC"))
+        self.engine.lend(OBSERVED, pa.table({"until": until, "on_day": pa.array([self.last_day], pa.date32())}))
 
     def _whole_extent(self) -> Extent:
         """From the first to the last day on which anything is known to have happened, today at most."""

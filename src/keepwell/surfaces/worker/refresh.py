@@ -111,7 +111,7 @@ def _readings(engine: Engine, snapshot: Snapshot, known: dict[str, Kpi], ground:
         for dimension in (d for d in kpi.dimensions[:DIMENSIONS_KEPT] if divides(kpi, d, snapshot)):
             by_dimension.setdefault(dimension, []).append(kpi)
     questions += [(kpis, Question(EVERYTHING, DIMENSION_GRAIN, d, as_of=as_of)) for d, kpis in sorted(by_dimension.items())]
-    session = Session(engine, snapshot, ground, as_of)
+    session = Session(engine, snapshot, ground, as_of, keeps=True)
     return Readings(tuple(r for kpis, question in questions for r in read(session, kpis, question)))
 
 
