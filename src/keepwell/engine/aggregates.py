@@ -105,6 +105,40 @@ def _filtered(tree: exp.Expr, node: exp.Expr, condition: exp.Expr) -> exp.Expr:
     return tree
 
 
+@functools.lru_cache(maxsize=4096)
+def simplified(condition: str, always: str | None = None) -> str | None:
+    """The condition in one way of writing, so that equal ones look alike.
+
+    Without those of its parts, joined by AND, that are ``always``, which holds for every row; None where none is left.
+    """
+    tree = _parsed(condition)
+    listed = [part.unnest() for part in (tree.flatten() if isinstance(tree, exp.And) else [tree])]
+    known = _unquoted(_parsed(always)) if always else None
+    kept = [part for part in listed if _unquoted(part) != known]
+    return str(exp.and_(*kept).sql(dialect="duckdb")) if kept else None
+
+
+@functools.lru_cache(maxsize=4096)
+def is_plain_count(sql: str) -> bool:
+    """Whether the aggregate counts rows, so that it is never NULL."""
+    tree = _parsed(sql)
+    return isinstance(tree, exp.Count) and not isinstance(tree.this, exp.Distinct)
+
+
+def _unquoted(tree: exp.Expr) -> str:
+    return str(tree.sql(dialect="duckdb")).replace('"', "")
+
+
+@functools.lru_cache(maxsize=4096)
+def counted_customers_or_none(sql: str) -> tuple[str | None] | None:
+    """The filter of an aggregate that counts customers; None for any other."""
+    tree = _parsed(sql)
+    inner = tree.this if isinstance(tree, exp.Filter) else tree
+    if not isinstance(inner, exp.Count) or not isinstance(inner.this, exp.Distinct):
+        return None
+    return (str(tree.expression.this.sql(dialect="duckdb")) if isinstance(tree, exp.Filter) else None,)
+
+
 def columns_of(sql: str) -> list[str]:
     """The columns that an expression reads, each once."""
     return list(dict.fromkeys(c.name for c in _parsed(sql).find_all(exp.Column)))

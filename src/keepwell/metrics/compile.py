@@ -11,7 +11,7 @@ from datetime import date
 from itertools import product
 
 from keepwell.engine.sql import Steps, literal, quoted
-from keepwell.metrics.cut import ANONYMOUS, Cut, Plan
+from keepwell.metrics.cut import ANONYMOUS, Cut, Plan, Roles
 from keepwell.metrics.measure import Distribution, Measure, Part
 from keepwell.metrics.placement import COMPARISONS
 from keepwell.metrics.scan import CELL, placed_rows, scanned, united
@@ -36,24 +36,24 @@ def compile_sums(measures: Sequence[Measure], cut: Cut) -> tuple[Steps, Plan]:
     plan = Plan.of(measures)
     steps = Steps()
     sources = plan.sources
+    if len(sources) == 1:
+        steps, roles = scanned(steps, plan, sources[0], cut, "cells", "", is_narrow=True)
+        return _summed(steps, plan, cut, roles), plan
     for number, source in enumerate(sources):
-        name = "cells" if len(sources) == 1 else f"cells_{number}"
-        steps = scanned(steps, plan, source, cut, name, "" if len(sources) == 1 else f"_{number}")
-    if len(sources) > 1:
-        steps = steps.then("cells", united(plan, cut, len(sources)))
-    return _summed(steps, plan, cut), plan
+        steps, _ = scanned(steps, plan, source, cut, f"cells_{number}", f"_{number}")
+    return _summed(steps.then("cells", united(plan, cut, len(sources))), plan, cut, Roles()), plan
 
 
-def _product(plan: Plan, a: int, b: int, first: str = "", second: str = "") -> str:
-    left, right = f"{first}{plan.weight(a)}", f"{second}{plan.weight(b)}"
+def _product(plan: Plan, roles: Roles, a: int, b: int, first: str = "", second: str = "") -> str:
+    left, right = roles.sql(plan.weight(a), first), roles.sql(plan.weight(b), second)
     if plan.is_whole(a) and plan.is_whole(b):
-        return f"sum({left} * {right})"
+        return f"sum(cast({left} as BIGINT) * {right})"
     # the wider type makes the engine multiply in 128 bits
     return f"sum(cast({left} as {WIDE_CELL}) * cast({right} as {CELL}))"
 
 
-def _cube(plan: Plan, triple: Iterable[int]) -> str:
-    columns = [plan.weight(j) for j in triple]
+def _cube(plan: Plan, roles: Roles, triple: Iterable[int]) -> str:
+    columns = [roles.sql(plan.weight(j)) for j in triple]
     fits = " and ".join(f"max(abs({c})) < {LARGEST_CUBED}" for c in dict.fromkeys(columns))
     # the first factor's wider type makes the engine multiply in 128 bits
     kinds = [WIDE_CUBED_CELL, CUBED_CELL, CUBED_CELL]
@@ -67,14 +67,15 @@ def _random(plan: Plan, indices: Sequence[int]) -> bool:
     return not any(plan.is_certain(j) for j in indices)
 
 
-def _summed(steps: Steps, plan: Plan, cut: Cut) -> Steps:
+def _summed(steps: Steps, plan: Plan, cut: Cut, roles: Roles) -> Steps:
     keys = ", ".join(cut.keys)
-    columns = [f"sum(x{j}) as s{j}" for j in range(len(plan.parts))]
+    columns = [f"sum({roles.sql(f'x{j}')}) as s{j}" for j in range(len(plan.parts))]
     for i in range(len(plan.counted)):
-        columns += [f"sum(n{i}) as n{i}", f"sum(t{i}) as t{i}", f"sum(case when n{i} > 0 then 1 else 0 end) as c{i}"]
-    columns += [f"{_product(plan, a, b)} as m{a}_{b}" for a, b in plan.pairs if _random(plan, (a, b))]
+        n, t = roles.sql(f"n{i}"), roles.sql(f"t{i}")
+        columns += [f"sum({n}) as n{i}", f"sum({t}) as t{i}", f"sum(case when {n} > 0 then 1 else 0 end) as c{i}"]
+    columns += [f"{_product(plan, roles, a, b)} as m{a}_{b}" for a, b in plan.pairs if _random(plan, (a, b))]
     if cut.has_cubes:
-        columns += [f"{_cube(plan, t)} as q{t[0]}_{t[1]}_{t[2]}" for t in plan.cubes if _random(plan, t)]
+        columns += [f"{_cube(plan, roles, t)} as q{t[0]}_{t[1]}_{t[2]}" for t in plan.cubes if _random(plan, t)]
     found = steps.then("sums", f"select {keys}, {', '.join(columns)}\nfrom cells group by {keys}")
     if not cut.has_comparisons:
         return found.then("readings", "select * from sums")
@@ -83,7 +84,7 @@ def _summed(steps: Steps, plan: Plan, cut: Cut) -> Steps:
     for prefix in ("p", "y"):
         on_member = " and b.member = a.member" if cut.dimension else ""
         own = ", ".join(f"a.{k}" for k in cut.keys)
-        products = ", ".join(f"{_product(plan, a, b, 'a.', 'b.')} as {prefix}{a}_{b}" for a, b in crossed)
+        products = ", ".join(f"{_product(plan, roles, a, b, 'a.', 'b.')} as {prefix}{a}_{b}" for a, b in crossed)
         found = (
             found.then(
                 f"cross_{prefix}",
@@ -111,7 +112,7 @@ def compile_customer_flow(measure: Measure, cut: Cut, now: date, before: date) -
     ``kept_now``, ``alone_before``, ``alone_now``.
     """
     plan = Plan.of([measure])
-    steps = scanned(Steps(), plan, plan.sources[0], replace(cut, dimension=None), "cells", "")
+    steps, _ = scanned(Steps(), plan, plan.sources[0], replace(cut, dimension=None), "cells", "")
     first, second = f"period_start = DATE {literal(now)}", f"period_start = DATE {literal(before)}"
     steps = steps.then(
         "by_customer",
@@ -208,4 +209,4 @@ def compile_threshold_sums(d: Distribution, cut: Cut) -> Steps:
     )
     part = Part(d.source, "count(*)")
     plan = Plan((part, Part(d.source, "count(1)")), (part,), ((0, 0), (0, 1), (1, 1)), ())
-    return _summed(found, plan, cut)
+    return _summed(found, plan, cut, Roles())

@@ -76,6 +76,20 @@ class Plan:
         return f"w{j}" if self.parts[j].top else f"x{j}"
 
 
+@dataclass(frozen=True)
+class Roles:
+    """Which column of the cells plays which role (``x0``, ``n0``, …), as SQL with {} before each column; by default the one of its name.
+
+    What two roles have in common is kept once: of millions of cells every column counts.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def sql(self, role: str, of: str = "") -> str:
+        """The role's value in the cells known as ``of`` (``"a."``)."""
+        return self.columns.get(role, "{}" + role).replace("{}", of)
+
+
 def needs_cubes(measure: Measure) -> bool:
     """Whether the interval corrects for skewness: sums and means of what may be very uneven."""
     return measure.shape in {Shape.FLOW, Shape.RATIO} and len(measure.parts) <= 2

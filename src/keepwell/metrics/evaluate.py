@@ -2,7 +2,7 @@
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import Any
 
 from keepwell.core.errors import WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
-from keepwell.engine.aggregates import column_names, paths_of, with_flat_paths, with_other_paths
+from keepwell.engine.aggregates import column_names, paths_of, simplified, with_flat_paths, with_other_paths
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import SqlError, Steps
 from keepwell.engine.walls import check_expression
@@ -24,7 +24,7 @@ from keepwell.metrics.fact import OBSERVED, facts
 from keepwell.metrics.frame import Frame, lend_placements
 from keepwell.metrics.intervals import Interval
 from keepwell.metrics.kpi import Kpi, WhenEmpty
-from keepwell.metrics.measure import Measure, Placement, Source
+from keepwell.metrics.measure import Measure, Part, Placement, Source
 from keepwell.metrics.reading import Reading, Readings, Status
 from keepwell.metrics.session import Extent, Ground, Session, Tables
 from keepwell.metrics.values import Change, Value, change_of, kept, value_of
@@ -258,7 +258,12 @@ class _Reader:
         small = {start for (start, _), r in rows.items() if any(0 < (r[f"c{i}"] or 0) < SKEWED_BELOW for i in range(len(plan.counted)))}
         if not cut.has_cubes and plan.cubes and small:
             self._add_cubes(cut, frame, rows, small)
-        return {k.name: {cell: value_of(k, plan, row) for cell, row in rows.items()} for k in self.kpis}, rows
+        return {k.name: {cell: value_of(k, plan, row) for cell, row in rows.items()} for k in self._simplified(cut)}, rows
+
+    def _simplified(self, cut: Cut) -> list[Kpi]:
+        """The KPIs without conditions that hold for every row of these data, so that parts which then are equal are computed once."""
+        parts = {p: _simplified(p, cut.without_anonymous) for m in self.measures for p in m.parts}
+        return [replace(k, measure=replace(k.measure, parts=tuple(parts[p] for p in k.measure.parts))) for k in self.kpis]
 
     def _add_cubes(self, cut: Cut, frame: Frame, rows: dict[tuple[date, str], dict[str, Any]], small: set[date]) -> None:
         """The third moments of the periods that have small samples, to the rows that have the others."""
@@ -269,7 +274,7 @@ class _Reader:
             rows[cell].update({k: v for k, v in row.items() if k.startswith("q")})
 
     def _sums(self, cut: Cut) -> tuple[dict[tuple[date, str], dict[str, Any]], Plan]:
-        steps, plan = compile_sums(self.measures, cut)
+        steps, plan = compile_sums([k.measure for k in self._simplified(cut)], cut)
         rows = self.session.engine.arrow(steps).to_pylist()
         return {(r["period_start"], r.get("member", TOTAL)): r for r in rows}, plan
 
@@ -422,6 +427,13 @@ def _ready(session: Session, kpi: Kpi, periods: Sequence[Period], dimension: str
     ]
     reader.prepare(cut, Frame(known, sorted(known), {}, {}))
     return cut, reader
+
+
+def _simplified(part: Part, named: Collection[str]) -> Part:
+    """The part with conditions in one way of writing, without those that hold for every row of facts of which each has a customer."""
+    always = f"{facts()[part.source.fact].customer} is not null" if part.source.fact in named else None
+    where, counts = (simplified(c, always) if c else None for c in (part.where, part.counts))
+    return replace(part, where=where, counts=counts)
 
 
 def _member_order(member: str) -> tuple[int, int, str]:

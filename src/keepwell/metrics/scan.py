@@ -5,10 +5,11 @@ customer, period and member.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from keepwell.engine.aggregates import filtered, of_one_customer, of_one_row, renamed
+from keepwell.engine.aggregates import counted_customers_or_none, filtered, is_plain_count, of_one_customer, of_one_row, renamed
 from keepwell.engine.sql import Steps, literal, quoted
-from keepwell.metrics.cut import AGE, ANONYMOUS, NO_MEMBER, Cut, Plan
+from keepwell.metrics.cut import AGE, ANONYMOUS, NO_MEMBER, Cut, Plan, Roles
 from keepwell.metrics.dimensions import LookUps
 from keepwell.metrics.fact import Fact, facts
 from keepwell.metrics.measure import Part, Placement, Source
@@ -75,24 +76,30 @@ def _any_where(parts: Sequence[Part]) -> str | None:
 # -------------------------------------------------------------------- cells
 
 
-def scanned(steps: Steps, plan: Plan, source: Source, cut: Cut, name: str, suffix: str) -> Steps:
-    """The cells of one source: of each customer, period and member what it adds to each part."""
+def scanned(steps: Steps, plan: Plan, source: Source, cut: Cut, name: str, suffix: str, *, is_narrow: bool = False) -> tuple[Steps, Roles]:
+    """The cells of one source: of each customer, period and member what it adds to each part.
+
+    Every role has a column of its name unless they may be ``narrow``; then :class:`Roles` says where it is.
+    """
     mine = [j for j, p in enumerate(plan.parts) if p.source == source]
     counted = [i for i, p in enumerate(plan.counted) if p.source == source]
     found = placed_rows(steps, source, cut, suffix, _any_where([plan.parts[j] for j in mine]))
     if source.placement is Placement.RETURNING:
         found = found.then(f"lines{suffix}", returning_lines(cut, f"placed{suffix}"))
-        return found.then(name, _line_cells(plan, mine, counted, cut, f"lines{suffix}"))
+        return found.then(name, _line_cells(plan, mine, counted, cut, f"lines{suffix}")), Roles()
     if source.placement is Placement.COHORT:
         found = cohort_lines(found, source, cut, suffix)
-        return found.then(name, _line_cells(plan, mine, counted, cut, f"lines{suffix}"))
+        return found.then(name, _line_cells(plan, mine, counted, cut, f"lines{suffix}")), Roles()
     tops = [j for j in mine if plan.parts[j].top]
+    cells = _Cells(plan, source.fact in cut.without_anonymous)
+    if is_narrow and not tops:
+        return found.then(name, cells.narrow(mine, counted, cut, f"placed{suffix}")), cells.roles(mine, counted)
     plain = f"plain{suffix}" if tops else name
-    found = found.then(plain, _customer_cells(plan, mine, counted, cut, f"placed{suffix}"))
+    found = found.then(plain, cells.wide(mine, counted, cut, f"placed{suffix}"))
     if tops:
         found = found.then(f"ranked{suffix}", _ranked(tops, cut, plain))
         found = found.then(name, _top_cells(plan, mine, counted, cut, f"ranked{suffix}"))
-    return found
+    return found, Roles()
 
 
 def group_keys(cut: Cut) -> str:
@@ -105,43 +112,104 @@ def _named_keys(cut: Cut) -> str:
 
 
 def effective(part: Part) -> str | None:
-    return " and ".join(f"({c})" for c in (part.where, part.counts) if c) or None
+    return _both(part.where, part.counts)
+
+
+def _both(one: str | None, other: str | None) -> str | None:
+    return f"({one}) and ({other})" if one and other else one or other
 
 
 def rows_where(condition: str | None) -> str:
-    return f"count(*) filter (where {condition})" if condition else "count(*)"
+    return of_one_customer("count(*)", condition)
 
 
 def _type(plan: Plan, j: int) -> str:
     return "BIGINT" if plan.is_whole(j) else CELL
 
 
-def _customer_cells(plan: Plan, mine: Sequence[int], counted: Sequence[int], cut: Cut, rows: str) -> str:
-    inner: dict[str, str] = {}  # SQL -> alias, each aggregate once
+@dataclass
+class _Cells:
+    """Writes one customer's cells: each aggregate and each column once."""
 
-    def column(sql: str) -> str:
-        return inner.setdefault(sql, f"a{len(inner)}")
+    plan: Plan
+    has_customers: bool  # no row is without a customer
+    aggregates: dict[str, str] = field(default_factory=dict)  # SQL -> alias
 
-    def on_line(part: Part) -> str:
-        lines = {n: column(filtered(sql, part.where)) for n, sql in part.per_customer}
-        return f"case when {column(rows_where(part.where))} > 0 then {renamed(of_one_row(part.sql), lines)} else 0 end"
+    def wide(self, mine: Sequence[int], counted: Sequence[int], cut: Cut, rows: str) -> str:
+        """A column for every role, as wide as the widest."""
+        columns = [f"cast({self._part(j)} as {_type(self.plan, j)}) as x{j}" for j in mine]
+        columns += [f"{sql} as {role}" for i in counted for role, sql in zip((f"n{i}", f"t{i}"), self._counts(i), strict=True)]
+        return self._select(columns, cut, rows)
 
-    outer = []
-    for j in mine:
-        part = plan.parts[j]
+    def narrow(self, mine: Sequence[int], counted: Sequence[int], cut: Cut, rows: str) -> str:
+        """A column for every value, as narrow as it may be."""
+        columns = [f"cast({sql} as {kind}) as {name}" for (sql, kind), name in self._values(mine, counted).items()]
+        return self._select(columns, cut, rows)
+
+    def roles(self, mine: Sequence[int], counted: Sequence[int]) -> Roles:
+        """Where :meth:`narrow` keeps each role."""
+        names = self._values(mine, counted)
+        found = {}
+        for j in mine:
+            rows = self._presence_or_none(self.plan.parts[j])
+            found[f"x{j}"] = _is_any("{}" + names[rows, "INTEGER"]) if rows else "{}" + names[self._value(j)]
+        for i in counted:
+            for role, sql in zip((f"n{i}", f"t{i}"), self._counts(i), strict=True):
+                found[role] = "{}" + names[sql, "INTEGER"]
+        return Roles(found)
+
+    def _values(self, mine: Sequence[int], counted: Sequence[int]) -> dict[tuple[str, str], str]:
+        """(SQL, type) -> column."""
+        wanted = []
+        for j in mine:
+            rows = self._presence_or_none(self.plan.parts[j])
+            wanted.append((rows, "INTEGER") if rows else self._value(j))
+        wanted += [(sql, "INTEGER") for i in counted for sql in self._counts(i)]
+        return {value: f"v{number}" for number, value in enumerate(dict.fromkeys(wanted))}
+
+    def _value(self, j: int) -> tuple[str, str]:
+        return self._part(j), "INTEGER" if self.plan.is_whole(j) else CELL
+
+    def _part(self, j: int) -> str:
+        """What a customer adds to a part."""
+        part = self.plan.parts[j]
         if part.per_customer:
-            outer.append(f"cast(coalesce({on_line(part)}, 0) as {_type(plan, j)}) as x{j}")
-        else:
-            outer.append(f"cast(coalesce({column(of_one_customer(part.sql, effective(part)))}, 0) as {_type(plan, j)}) as x{j}")
-    for i in counted:
-        part = plan.counted[i]
+            return f"coalesce({self._on_line(part)}, 0)"
+        rows = self._presence_or_none(part)
+        if rows:
+            return _is_any(rows)
+        column = self._column(of_one_customer(part.sql, effective(part)))
+        return column if is_plain_count(part.sql) else f"coalesce({column}, 0)"
+
+    def _counts(self, i: int) -> tuple[str, str]:
+        """How many rows have the value, and how many should."""
+        part = self.plan.counted[i]
         if part.per_customer:
-            is_there = f"case when coalesce({on_line(part)}, 0) <> 0 then 1 else 0 end"
-            outer += [f"{is_there} as n{i}", f"{is_there} as t{i}"]
-        else:
-            outer += [f"{column(rows_where(effective(part)))} as n{i}", f"{column(rows_where(part.where))} as t{i}"]
-    aggregates = ", ".join(f"{sql} as {alias}" for sql, alias in inner.items())
-    return f"select {_named_keys(cut)}, {', '.join(outer)}\nfrom (select {group_keys(cut)}, {aggregates} from {rows} group by {group_keys(cut)}) as grouped"
+            is_there = f"case when coalesce({self._on_line(part)}, 0) <> 0 then 1 else 0 end"
+            return is_there, is_there
+        return self._column(rows_where(effective(part))), self._column(rows_where(part.where))
+
+    def _presence_or_none(self, part: Part) -> str | None:
+        """The column of the rows of which a customer needs one to be counted, for a part that counts customers."""
+        counted = counted_customers_or_none(part.sql) if self.has_customers and not part.per_customer else None
+        return self._column(rows_where(_both(effective(part), *counted))) if counted else None
+
+    def _on_line(self, part: Part) -> str:
+        lines = {n: self._column(filtered(sql, part.where)) for n, sql in part.per_customer}
+        return f"case when {self._column(rows_where(part.where))} > 0 then {renamed(of_one_row(part.sql), lines)} else 0 end"
+
+    def _column(self, sql: str) -> str:
+        return self.aggregates.setdefault(sql, f"a{len(self.aggregates)}")
+
+    def _select(self, columns: Sequence[str], cut: Cut, rows: str) -> str:
+        keys = group_keys(cut)
+        aggregates = ", ".join(f"{sql} as {alias}" for sql, alias in self.aggregates.items())
+        grouped = f"select {keys}, {aggregates} from {rows} group by {keys}"
+        return f"select {_named_keys(cut)}, {', '.join(columns)}\nfrom ({grouped}) as grouped"
+
+
+def _is_any(count: str) -> str:
+    return f"(case when {count} > 0 then 1 else 0 end)"
 
 
 def returning_lines(cut: Cut, rows: str) -> str:
