@@ -47,6 +47,7 @@ check: setup ## lint, types, layers, and the generated docs are as they should b
 
 bench: setup ## time Keepwell beside plain DuckDB, in one run, as ratios
 	$(BIN)/python bench/import_orders.py
+	$(BIN)/python bench/read_kpis.py
 
 docs: setup ## write the generated reference pages
 	$(BIN)/python docs/generate.py

@@ -193,7 +193,7 @@ def test_refused_import_exits_with_1_and_one_with_few_rejected_rows_with_0(shop:
     rows = "".join(f"{i},ann,2026-09-0{i - 6},completed,1,EUR,DE\n" for i in range(7, 10))
     (tmp_path / "some.csv").write_text(f"{header}\n{rows}10,ann,2026-02-30,completed,1,EUR,DE\n", encoding="utf-8")
     landed = shop("import", "some.csv", "--as", "orders", "--errors", "rejected.csv")
-    assert "1 rows were rejected" in landed.stderr
+    assert "1 row was rejected and is not" in landed.stderr
     assert (tmp_path / "rejected.csv").read_text(encoding="utf-8").splitlines()[1].startswith("some.csv,5,orders,")
     strict = shop("import", "some.csv", "--as", "orders", "--max-rejected", "0", status=1)
     assert "nothing was imported" in strict.stderr

@@ -56,9 +56,10 @@ def shared_session(scratch: Path, master: str, settings: Mapping[str, str]) -> "
 
     ``scratch`` and ``settings`` count for the first caller; a later one that wants another master is told so.
     """
-    # takes a second to load, and is an extra
-    from pyspark import SparkContext  # noqa: PLC0415
-    from pyspark.sql import SparkSession  # noqa: PLC0415
+    if find_spec("pyspark") is None:
+        raise _cannot_start(missing_for_spark())
+    from pyspark import SparkContext  # noqa: PLC0415 - takes a second to load, and is an extra
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - the same
 
     with _START:
         running = SparkContext._active_spark_context  # noqa: SLF001 - there is no public word for "the one that runs"
@@ -69,10 +70,14 @@ def shared_session(scratch: Path, master: str, settings: Mapping[str, str]) -> "
         return SparkSession(running)
 
 
+def _cannot_start(missing: str | None) -> KeepwellError:
+    return KeepwellError(f"Spark can't start: {missing}.", 'Or set engine = "duckdb" in keepwell.toml.')
+
+
 def _started(scratch: Path, master: str, settings: Mapping[str, str]) -> "SparkContext":
     missing = missing_for_spark()
     if missing:
-        raise KeepwellError(f"Spark can't start: {missing}.", 'Or set engine = "duckdb" in keepwell.toml.')
+        raise _cannot_start(missing)
     if "," in str(scratch):
         raise KeepwellError(f"Spark can't write into {scratch}: it takes the comma for the end of a name.", "Choose a folder without one.")
     from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - see above
@@ -89,7 +94,7 @@ def _started(scratch: Path, master: str, settings: Mapping[str, str]) -> "SparkC
     log = scratch / LOG
     with _environment(is_local=is_local), log.open("ab") as sink:
         try:
-            gateway = launch_gateway(conf, {"stdout": sink, "stderr": subprocess.STDOUT})  # type: ignore[no-untyped-call]
+            gateway = launch_gateway(conf, {"stdout": sink, "stderr": subprocess.STDOUT})  # type: ignore[no-untyped-call]  # pyspark has no types there
             return SparkContext(conf=conf, gateway=gateway)
         except (PySparkException, OSError) as error:
             raise KeepwellError(f"Spark can't start with master {master}: {str(error).splitlines()[0]}", f"See {log}.") from error

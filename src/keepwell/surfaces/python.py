@@ -1,11 +1,10 @@
 """The Python API: a workspace opened, its KPIs and customers read."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -21,22 +20,21 @@ from keepwell.lake import runs
 from keepwell.lake.entity import entity
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
-from keepwell.lake.snapshots import Snapshot
 from keepwell.metrics.evaluate import Question, evaluate, rows_of
 from keepwell.metrics.example import Executed, execute
 from keepwell.metrics.explain import Explanation, WithLateRows, check_periods, explain, restated
 from keepwell.metrics.kpi import Kpi, kpi
 from keepwell.metrics.kpi_file import catalogue
-from keepwell.metrics.lineage import Lineage, lineage, sources
+from keepwell.metrics.lineage import lineage, sources
 from keepwell.metrics.measure import Shape
-from keepwell.metrics.reading import Reading, Readings, Status
+from keepwell.metrics.reading import Reading, Readings
 from keepwell.metrics.session import Session, Tables
+from keepwell.surfaces.answers import Behind, Definition, Explained, Rows
+from keepwell.surfaces.stored import check_same_definitions, stored_or_none
 from keepwell.surfaces.worker.engines import reading_engine
 from keepwell.surfaces.worker.refresh import ground_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from keepwell.engine.duckdb import DuckDBEngine
     from keepwell.engine.spark import SparkEngine
 
@@ -44,120 +42,6 @@ if TYPE_CHECKING:
 def open(folder: str | Path = ".") -> "Workspace":  # noqa: A001 - reads as keepwell.open("folder")
     """The workspace in ``folder``. Nothing is computed until it is asked for."""
     return Workspace(open_workspace(folder), SystemClock())
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a list: an Arrow table, a data frame, dictionaries one by one, a table in a notebook."""
-
-    table: pa.Table
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.table.to_pylist())
-
-    def to_arrow(self) -> pa.Table:
-        return self.table
-
-    def to_pandas(self) -> "pd.DataFrame":
-        frame: pd.DataFrame = self.table.to_pandas()
-        return frame
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """Plain values: instants and days as ISO text, decimals as numbers."""
-        return [{k: _plain(v) for k, v in row.items()} for row in self]
-
-    def _repr_html_(self) -> str:
-        html = self.to_pandas().head(100).to_html(index=False)
-        return str(html)
-
-
-@dataclass(frozen=True)
-class Behind:
-    """Rows behind one part of a reading."""
-
-    part: str
-    rows: Rows
-    total: int
-
-    @property
-    def more(self) -> bool:
-        return self.total > len(self.rows)
-
-
-@dataclass(frozen=True)
-class Explained:
-    """An explanation, and the same as plain rows."""
-
-    explanation: Explanation
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """One object a part: what it is of, its effect and its amount; the amounts of one ``by`` add up to ``change``."""
-        e = self.explanation
-        head = {
-            "kpi": e.kpi, "period": e.period, "versus": e.versus, "before": _plain(e.before), "now": _plain(e.now), "change": _plain(e.change),
-            "change_is_real": e.is_real,
-        }  # fmt: skip
-        found = []
-        for d in e.decompositions:
-            parts = [
-                {
-                    "member": p.member,
-                    "effect": str(p.effect),
-                    "amount": _plain(p.amount),
-                    "member_before": _plain(p.before),
-                    "member_now": _plain(p.now),
-                }
-                for p in d.parts
-            ]
-            nothing = {"member": None, "effect": None, "amount": None, "member_before": None, "member_now": None}
-            found += [head | {"by": d.by} | p | {"reason": d.reason} for p in (parts or [nothing])]
-        return found or [head]
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A KPI with where it comes from, and how well that is covered in the last whole month."""
-
-    kpi: Kpi
-    lineage: Lineage
-    period: str
-    coverage: float | None
-    fresh_until: datetime | None
-
-    def to_json(self) -> dict[str, Any]:
-        return kpi_json(self.kpi) | {
-            "example": {k: v for k, v in asdict(self.kpi.example).items() if v is not None},
-            "lineage": {
-                "facts": list(self.lineage.facts),
-                "entities": {e: list(c) for e, c in self.lineage.columns.items()},
-                "sources": [{k: _plain(v) for k, v in asdict(s).items()} for s in self.lineage.sources],
-            },
-            "coverage": self.coverage,
-            "coverage_period": self.period,
-            "fresh_until": self.fresh_until.isoformat() if self.fresh_until else None,
-        }
-
-
-def kpi_json(k: Kpi) -> dict[str, Any]:
-    """A definition as plain values."""
-    return {
-        "name": k.name, "theme": k.theme, "title": k.title, "meaning": k.meaning, "formula": k.formula, "pitfalls": k.pitfalls,
-        "kind": str(k.kind), "definition": k.definition, "unit": str(k.unit), "better": str(k.better), "additivity": str(k.additivity),
-        "when_empty": str(k.when_empty), "min_n": k.min_n, "material": k.material, "dimensions": list(k.dimensions),
-        "benchmark": asdict(k.benchmark) if k.benchmark else None, "owner": k.owner, "version": k.version, "definition_hash": k.definition_hash,
-        "is_users": k.is_users,
-    }  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, list):
-        return dict(value)
-    return value.isoformat() if isinstance(value, date) else value
 
 
 @dataclass(frozen=True)
@@ -233,11 +117,11 @@ class Workspace:
         snapshot = lake.snapshot(past.versions if past else None)
         question = Question(span, chosen, by, where, as_of or (past.as_of if past else None))
         if past:
-            stored = _stored_or_none(lake, past, wanted, question, self)
+            stored = stored_or_none(lake, past, wanted, question, self.place.calendar)
             if stored is not None:
                 return stored
             if not allow_changed:
-                _check_same_definitions(past, wanted)
+                check_same_definitions(past, wanted)
         ground = ground_of(self.place, past.as_of if past else as_of or self.today)
         with self._reader(lake) as engine:
             found = evaluate(engine, snapshot, wanted, question, ground)
@@ -407,53 +291,3 @@ def _grain(name: str) -> Grain:
         return Grain(name)
     except ValueError:
         raise WrongUseError(f"There is no grain {name!r}.", did_you_mean(name, [str(g) for g in Grain])) from None
-
-
-def _stored_or_none(lake: Lake, run: Run, wanted: Sequence[Kpi], question: Question, workspace: Workspace) -> Readings | None:
-    """What the run wrote, if it wrote this slice; else None, and the slice is computed from the run's versions."""
-    if question.where or "kpi_values" not in run.results:
-        return None
-    grain = question.grain or question.span.grain
-    snapshot: Snapshot = lake.snapshot({"kpi_values": run.results["kpi_values"]})
-    with lake.engine(lake.folder / ".spill") as engine:
-        snapshot.register(engine, "kpi_values")
-        listed = ", ".join(f"'{k.name}'" for k in wanted)
-        query = (
-            f"select * from kpi_values where run_id = '{run.run_id}' and kpi in ({listed}) and grain = '{grain}' "
-            f"and dimension = '{question.dimension or ''}' and period_start >= DATE '{question.span.start}' and period_end <= DATE '{question.span.end}' "
-            "order by period_start, member"
-        )
-        rows = engine.arrow(Steps().then("stored", query)).to_pylist()
-    if not rows or grain is Grain.ALL:
-        return None
-    order = {k.name: i for i, k in enumerate(wanted)}
-    if {r["kpi"] for r in rows} != set(order) or not _covers(rows, question.span):
-        return None
-    label = workspace.place.calendar.label
-    found = [_reading(row, label(Grain(row["grain"]), row["period_start"])) for row in rows]
-    return Readings(tuple(sorted(found, key=lambda r: (order[r.kpi], r.period_start, r.member or ""))))
-
-
-def _check_same_definitions(run: Run, wanted: Sequence[Kpi]) -> None:
-    """A slice that the run did not write can be computed from its versions only while the definitions are still its own."""
-    for k in wanted:
-        if run.definitions.get(k.name) != k.definition_hash:
-            raise KeepwellError(
-                f"{k.name} is defined otherwise than when {run.run_id} was computed, and the run holds no such slice.",
-                "Ask for a month, quarter or year without a filter, which the run wrote down, or leave --run out.",
-            )
-
-
-def _covers(rows: Sequence[dict[str, Any]], span: Span) -> bool:
-    """Whether stored rows reach both ends of the span: a run stores no period beyond its data."""
-    starts_in_time = span.start == date.min or min(r["period_start"] for r in rows) <= span.start
-    ends_in_time = span.end == date.max or max(r["period_end"] for r in rows) >= span.end
-    return bool(starts_in_time and ends_in_time)
-
-
-def _reading(row: dict[str, Any], period: str) -> Reading:
-    given = {k: v for k, v in row.items() if k not in {"source", "batch_id", "updated_at"}}
-    given["dimension"] = given["dimension"] or None
-    given["member"] = given["member"] or None
-    given["status"] = Status(given["status"])
-    return Reading(period=period, **given)

@@ -92,7 +92,8 @@ def _tell(report: ImportReport, command: str, *, is_quiet: bool) -> None:
         for warning in e.warnings:
             note(f"Warning: {e.entity}: {warning}")
     if report.rejected_rows:
-        note(f"{report.rejected_rows:,} rows were rejected and are not in the lake:")
+        were = "row was rejected and is" if report.rejected_rows == 1 else "rows were rejected and are"
+        note(f"{report.rejected_rows:,} {were} not in the lake:")
         for r in report.rejected[:LINES_SHOWN]:
             where = f"{r.file}, line {r.line:,}" if r.line else r.entity
             note(f"  {where}: {r.reason}")

@@ -12,10 +12,10 @@ from keepwell.core.settings import Settings
 from keepwell.metrics.example import Executed
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.schema import kpi_schema
+from keepwell.surfaces.answers import Definition, kpi_json
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, show_error
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.figures import figure
-from keepwell.surfaces.python import Definition, kpi_json
 from keepwell.surfaces.words import words_of
 
 Say = Callable[[str], str]
@@ -46,7 +46,7 @@ def list_kpis(
         show_error(problem)
     if check:
         checked = workspace.check_examples(*([name] if name else []))
-        answer([_checked_json(c) for c in checked], lambda: _checked(checked, word), format_, output)
+        answer([_checked_json(c) for c in checked], lambda: _checked(checked, word, has_problems=bool(problems)), format_, output)
         if problems or not all(c.is_right for c in checked):
             raise typer.Exit(1)
         return
@@ -69,9 +69,9 @@ def _checked_json(c: Executed) -> dict[str, Any]:
     return {"kpi": c.kpi.name, "is_right": c.is_right, "expected": c.kpi.example.value, "expected_n": c.kpi.example.n, "found": c.says}
 
 
-def _checked(checked: Sequence[Executed], word: Say) -> Table | Text:
+def _checked(checked: Sequence[Executed], word: Say, *, has_problems: bool) -> Table | Text:
     if not checked:
-        return Text(word("no_own_kpis"))
+        return Text("" if has_problems else word("no_own_kpis"))
     shown = Table(word("kpi"), word("example"), word("state"), box=None, pad_edge=False)
     for c in checked:
         state = Text(word("ok"), style="green") if c.is_right else Text(c.says, style="red")

@@ -137,10 +137,12 @@ def read_kpis(
     word = words_of(settings.locale)
     if not found and format_ is Format.TABLE:
         note(word("no_readings"))
-    answer(found.to_json(), lambda: readings_table(found, workspace, where=where, run=run), format_, output)
+    answer(found.to_json(), lambda: readings_table(found, workspace, where=where, run=run, as_of=day), format_, output)
 
 
-def readings_table(found: Readings, workspace: Workspace, *, where: str | None = None, run: str | None = None) -> Table:
+def readings_table(
+    found: Readings, workspace: Workspace, *, where: str | None = None, run: str | None = None, as_of: dt.date | None = None
+) -> Table:
     """Readings for people: one row each, with the last twelve periods as bars."""
     settings = workspace.place.settings
     word = words_of(settings.locale)
@@ -155,7 +157,7 @@ def readings_table(found: Readings, workspace: Workspace, *, where: str | None =
         shown.add_column(word(name), justify="right")
     for name in ("versus_previous", "versus_last_year", "trend"):
         shown.add_column(word(name))
-    trends = _trends(found, workspace, where, run)
+    trends = _trends(found, workspace, where, run, as_of)
     for r in found:
         k = known[r.kpi]
         previous, previous_colour = change_words(r.change_previous, r.change_previous_is_real, k, settings)
@@ -170,7 +172,9 @@ def readings_table(found: Readings, workspace: Workspace, *, where: str | None =
     return shown
 
 
-def _trends(found: Readings, workspace: Workspace, where: str | None, run: str | None) -> dict[tuple[str, str | None, dt.date], str]:
+def _trends(
+    found: Readings, workspace: Workspace, where: str | None, run: str | None, as_of: dt.date | None
+) -> dict[tuple[str, str | None, dt.date], str]:
     """For each reading the last twelve periods up to it, as bars."""
     if not found or found[0].grain == Grain.ALL:
         return {}
@@ -183,7 +187,7 @@ def _trends(found: Readings, workspace: Workspace, where: str | None, run: str |
     last = max(r.period_end for r in found)
     names = list(dict.fromkeys(r.kpi for r in found))
     span = f"{start.start.isoformat()}..{last.isoformat()}"
-    longer = workspace.kpi(*names, period=span, grain=grain, by=found[0].dimension, where=where, run=run)
+    longer = workspace.kpi(*names, period=span, grain=grain, by=found[0].dimension, where=where, run=run, as_of=as_of)
     series: dict[tuple[str, str | None], list[Reading]] = {}
     for r in longer:
         series.setdefault((r.kpi, r.member), []).append(r)

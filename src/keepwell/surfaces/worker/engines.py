@@ -25,7 +25,8 @@ def reading_engine(
     """
     spill = lake.folder / ".spill"
     if (name or settings.engine) is EngineName.DUCKDB:
-        rows = sum(lake.snapshot().rows(table) for table in lake.snapshot().versions)
+        snapshot = lake.snapshot()
+        rows = sum(snapshot.rows(table) for table in snapshot.versions)
         # threads that wait for each other cost more than they save where there is little to do
         return lake.engine(spill / task if task else spill, progress, threads=1 if rows < FEW_ROWS else None)
     # taken in only where it is asked for
