@@ -27,6 +27,7 @@ from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.kpi_file import built_in
 from keepwell.metrics.session import Session
 from keepwell.sources.imports import ImportRequest, run
+from keepwell.surfaces.worker.engines import reading_engine
 from keepwell.surfaces.worker.refresh import ground_of
 
 CUSTOMERS = 1_000_000
@@ -37,13 +38,22 @@ MAPPING = Path(__file__).with_name("kpi_orders.yaml")
 PRODUCT = "sum({a}::DECIMAL(19, 4) * {b}::DECIMAL(18, 4))"
 
 # what each KPI sums over one customer's rows of a month: one column for a sum, two for a ratio
+DONE = "filter (status = 'completed')"
+NOT_NEGATIVE = "filter (status = 'completed' and amount >= 0)"
+DISCOUNTED = "filter (status = 'completed' and discount >= 0 and amount >= 0)"
+MEMBER = "(count(*) filter (status = 'completed') > 0)::INT"
 FLOWS = {
     "revenue": ["sum(amount)"],
-    "orders": ["count(*)::DECIMAL(18, 4)"],
-    "active_customers": ["1::DECIMAL(18, 4)"],
-    "average_order_value": ["sum(amount)", "count(*)::DECIMAL(18, 4)"],
-    "revenue_per_customer": ["sum(amount)", "1::DECIMAL(18, 4)"],
-}
+    "orders": [f"count(*) {DONE}"],
+    "active_customers": [MEMBER],
+    "average_order_value": [f"sum(amount) {DONE}", f"count(*) {DONE}"],
+    "revenue_per_customer": ["sum(amount)", MEMBER],
+    "gross_margin": ["sum(margin)"],
+    "discount_rate": [f"sum(discount) {DISCOUNTED}", f"sum(amount + discount) {DISCOUNTED}"],
+    "identified_revenue_share": ["sum(amount) filter (customer_id is not null and status = 'completed' and amount >= 0)", f"sum(amount) {NOT_NEGATIVE}"],
+    "identified_margin_share": ["sum(margin) filter (customer_id is not null and status = 'completed')", f"sum(margin) {DONE}"],
+    "attributed_revenue": ["sum(amount) filter (campaign_id is not null)"],
+}  # fmt: skip
 
 
 def by_hand(keys: str, *, moments: bool) -> str:
@@ -77,7 +87,7 @@ def by_hand(keys: str, *, moments: bool) -> str:
 
 def workspace_of(customers: int) -> Path:
     """A workspace with the orders imported, made once."""
-    folder: Path = CACHE / f"kpis-{customers}"
+    folder: Path = CACHE / f"order-kpis-{customers}"
     if not (folder / "keepwell.toml").exists():
         create_workspace(folder, Settings(currency="CNY", timezone="UTC"))
         place = open_workspace(folder)
@@ -107,9 +117,9 @@ def compared(place: Workspace, lake: Lake, kpis: list[Kpi], question: Question, 
     keys = f"{question.dimension}, " if question.dimension else ""
     whole, bare = by_hand(keys, moments=True), by_hand(keys, moments=False)
     seconds: dict[str, list[float]] = {"ours": [], "hand": [], "values": []}
-    peer = duckdb.connect(config={"memory_limit": place.settings.memory_limit, "temp_directory": str(CACHE / "spill")})
+    peer = duckdb.connect(config={"memory_limit": place.settings.reading_memory_limit, "temp_directory": str(CACHE / "spill")})
     peer.execute(f"create view orders as select * from read_parquet({files})")
-    with lake.engine() as engine:
+    with reading_engine(place.settings, lake) as engine:
         session = Session(engine, lake.snapshot(), ground_of(place, TODAY))
         for _ in range(ROUNDS):
             seconds["hand"].append(timed(lambda: peer.execute(whole).fetchall()))

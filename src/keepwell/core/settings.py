@@ -64,7 +64,10 @@ class Settings:
     store: str = _setting("sqlite:///keepwell.db", "address of the operational database")
     lake: str = _setting("lake", "folder of the lake, from the workspace's folder")
     threads: int = _setting(0, "threads of the engine; 0 takes all cores")
-    memory_limit: str = _setting("700MB", "memory the engine may use before it spills to disk")
+    memory_limit: str = _setting("700MB", "memory an import may use before it spills to disk")
+    reading_memory_limit: str = _setting(
+        "25%", "memory that computing KPIs may use before it spills to disk; a size, or a share of the machine's"
+    )
     fx_max_age_days: int = _setting(7, "how old an exchange rate may be on the day it is used")
 
     def __post_init__(self) -> None:

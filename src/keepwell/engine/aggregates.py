@@ -130,6 +130,17 @@ def _unquoted(tree: exp.Expr) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
+def with_simplified_filters(sql: str, always: str | None = None) -> str:
+    """The aggregate with the filters of its own simplified in the same way."""
+    tree = _parsed(sql)
+    for node in list(tree.find_all(exp.Filter)):
+        kept = simplified(str(node.expression.this.sql(dialect="duckdb")), always)
+        new = exp.Filter(this=node.this.copy(), expression=exp.Where(this=_parsed(kept))) if kept else node.this.copy()
+        tree = _replaced(tree, node, new)
+    return str(tree.sql(dialect="duckdb"))
+
+
+@functools.lru_cache(maxsize=4096)
 def counted_customers_or_none(sql: str) -> tuple[str | None] | None:
     """The filter of an aggregate that counts customers; None for any other."""
     tree = _parsed(sql)

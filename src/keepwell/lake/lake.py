@@ -37,11 +37,22 @@ class Lake:
         return Resources(spill_folder, self._memory_limit, self._threads)
 
     def engine(
-        self, spill_folder: Path | None = None, progress: Progress | None = None, *, attach: Path | None = None, threads: int | None = None
+        self,
+        spill_folder: Path | None = None,
+        progress: Progress | None = None,
+        *,
+        attach: Path | None = None,
+        threads: int | None = None,
+        memory_limit: str | None = None,
     ) -> DuckDBEngine:
         """An engine that reads and writes anywhere; it spills to ``spill_folder``, by default one of the lake's."""
         resources = self.resources(spill_folder or self.folder / ".spill")
-        return DuckDBEngine(resources if threads is None else replace(resources, threads=threads), attach=attach, progress=progress)
+        chosen = replace(
+            resources,
+            threads=resources.threads if threads is None else threads,
+            memory_limit=memory_limit or resources.memory_limit,
+        )
+        return DuckDBEngine(chosen, attach=attach, progress=progress)
 
     def snapshot(self, versions: dict[str, int] | None = None) -> Snapshot:
         """The lake at ``versions``, by default as it is now."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from keepwell.core.errors import WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
-from keepwell.engine.aggregates import column_names, paths_of, simplified, with_flat_paths, with_other_paths
+from keepwell.engine.aggregates import column_names, paths_of, simplified, with_flat_paths, with_other_paths, with_simplified_filters
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import SqlError, Steps
 from keepwell.engine.walls import check_expression
@@ -73,11 +73,12 @@ def read(session: Session, kpis: Sequence[Kpi], question: Question) -> Readings:
 
 
 def _bundles(kpis: Iterable[Kpi]) -> list[list[Kpi]]:
-    """KPIs that are computed together: from the same sources, or quantiles of the same value."""
+    """KPIs that are computed together: from the same sources, or quantiles of the same value; those that rank customers by themselves."""
     groups: dict[object, list[Kpi]] = defaultdict(list)
     for kpi in kpis:
         d = kpi.measure.distribution
-        groups[replace(d, quantile="") if d else frozenset(kpi.measure.sources)].append(kpi)
+        ranks = any(p.top for p in kpi.measure.parts)
+        groups[replace(d, quantile="") if d else (frozenset(kpi.measure.sources), ranks)].append(kpi)
     return list(groups.values())
 
 
@@ -433,7 +434,7 @@ def _simplified(part: Part, named: Collection[str]) -> Part:
     """The part with conditions in one way of writing, without those that hold for every row of facts of which each has a customer."""
     always = f"{facts()[part.source.fact].customer} is not null" if part.source.fact in named else None
     where, counts = (simplified(c, always) if c else None for c in (part.where, part.counts))
-    return replace(part, where=where, counts=counts)
+    return replace(part, sql=with_simplified_filters(part.sql, always), where=where, counts=counts)
 
 
 def _member_order(member: str) -> tuple[int, int, str]:

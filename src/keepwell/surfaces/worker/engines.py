@@ -28,7 +28,8 @@ def reading_engine(
         snapshot = lake.snapshot()
         rows = sum(snapshot.rows(table) for table in snapshot.versions)
         # threads that wait for each other cost more than they save where there is little to do
-        return lake.engine(spill / task if task else spill, progress, threads=1 if rows < FEW_ROWS else None)
+        threads = 1 if rows < FEW_ROWS else None
+        return lake.engine(spill / task if task else spill, progress, threads=threads, memory_limit=settings.reading_memory_limit)
     # taken in only where it is asked for
     from keepwell.engine.jvm import missing_for_spark  # noqa: PLC0415 - see above
     from keepwell.engine.spark import SparkEngine  # noqa: PLC0415 - see above
