@@ -69,6 +69,13 @@ def _random(plan: Plan, indices: Sequence[int]) -> bool:
 
 def _summed(steps: Steps, plan: Plan, cut: Cut, roles: Roles) -> Steps:
     keys = ", ".join(cut.keys)
+    crossed = [(a, b) for a, b in sorted({x for p in plan.pairs for x in product(p, p)}) if _random(plan, (a, b)) and _is_pair(plan, a, b)]
+    cells = "cells"
+    if cut.has_comparisons and crossed:
+        # in a step of its own, so that cells meet those of one other period only: the engine would as soon pair all of a customer's first
+        cells = "compared"
+        others = f"select a.*, c.p_start, c.y_start\nfrom cells as a left join {COMPARISONS} as c on c.period_start = a.period_start"
+        steps = steps.then(cells, others)
     columns = [f"sum({roles.sql(f'x{j}')}) as s{j}" for j in range(len(plan.parts))]
     for i in range(len(plan.counted)):
         n, t = roles.sql(f"n{i}"), roles.sql(f"t{i}")
@@ -76,28 +83,21 @@ def _summed(steps: Steps, plan: Plan, cut: Cut, roles: Roles) -> Steps:
     columns += [f"{_product(plan, roles, a, b)} as m{a}_{b}" for a, b in plan.pairs if _random(plan, (a, b))]
     if cut.has_cubes:
         columns += [f"{_cube(plan, roles, t)} as q{t[0]}_{t[1]}_{t[2]}" for t in plan.cubes if _random(plan, t)]
-    found = steps.then("sums", f"select {keys}, {', '.join(columns)}\nfrom cells group by {keys}")
-    if not cut.has_comparisons:
+    found = steps.then("sums", f"select {keys}, {', '.join(columns)}\nfrom {cells} group by {keys}")
+    if cells == "cells":
         return found.then("readings", "select * from sums")
-    crossed = [(a, b) for a, b in sorted({x for p in plan.pairs for x in product(p, p)}) if _random(plan, (a, b)) and _is_pair(plan, a, b)]
     joins, selected = [], ["s.*"]
     for prefix in ("p", "y"):
         on_member = " and b.member = a.member" if cut.dimension else ""
         own = ", ".join(f"a.{k}" for k in cut.keys)
         products = ", ".join(f"{_product(plan, roles, a, b, 'a.', 'b.')} as {prefix}{a}_{b}" for a, b in crossed)
-        found = (
-            found.then(
-                f"cross_{prefix}",
-                f"select {own}, {products}\nfrom cells as a\nleft join {COMPARISONS} as c on c.period_start = a.period_start\n"
-                f"join cells as b on b.period_start = c.{prefix}_start{on_member} and b._unit = a._unit\n"
-                f"group by {own}",
-            )
-            if crossed
-            else found
+        found = found.then(
+            f"cross_{prefix}",
+            f"select {own}, {products}\nfrom {cells} as a\n"
+            f"join {cells} as b on b.period_start = a.{prefix}_start{on_member} and b._unit = a._unit\ngroup by {own}",
         )
-        if crossed:
-            selected += [f"{prefix}x.{prefix}{a}_{b}" for a, b in crossed]
-            joins.append(f"left join cross_{prefix} as {prefix}x on " + " and ".join(f"{prefix}x.{k} = s.{k}" for k in cut.keys))
+        selected += [f"{prefix}x.{prefix}{a}_{b}" for a, b in crossed]
+        joins.append(f"left join cross_{prefix} as {prefix}x on " + " and ".join(f"{prefix}x.{k} = s.{k}" for k in cut.keys))
     return found.then("readings", f"select {', '.join(selected)}\nfrom sums as s\n" + "\n".join(joins))
 
 
