@@ -126,6 +126,8 @@ def check_select(sql: str, tables: Collection[str], *, line_column: str | None =
 
 def check_expression(sql: str) -> str:
     """An expression over the columns of one row, checked and written anew."""
+    if not sql.strip():
+        raise RefusedSqlError("This SQL is empty.", "Leave it out, or write an expression over one row's columns.")
     tree = _parse(f"select {sql}")
     if (
         not isinstance(tree, exp.Select)
@@ -135,7 +137,11 @@ def check_expression(sql: str) -> str:
         raise _refuse("it is no single expression", sql)
     expression = tree.expressions[0]
     if isinstance(expression, exp.Alias | exp.Star) or expression.find(exp.Query, exp.Subquery, exp.Window, exp.AggFunc):
-        raise _refuse("an expression is about one row: no subquery, window, aggregate or alias", sql, "Use `select:` for more than that.")
+        raise _refuse(
+            "an expression is about one row: no subquery, window, aggregate or alias",
+            sql,
+            "It reads the columns of that row; in a mapping, `select:` can do more.",
+        )
     _check_functions(expression, sql)
     return _written(expression)
 

@@ -41,6 +41,7 @@ class Run:
     versions: dict[str, int]
     definitions: dict[str, str]
     seconds: dict[str, float] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)  # the workspace's own KPIs that could not be computed, and why
     results: dict[str, int] = field(default_factory=dict)  # derived table -> its version with this run's rows
 
     def to_json(self) -> dict[str, Any]:

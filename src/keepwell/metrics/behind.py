@@ -2,10 +2,10 @@
 
 from keepwell.engine.aggregates import filtered, of_one_row
 from keepwell.engine.sql import Steps, quoted
-from keepwell.metrics.cut import Cut
+from keepwell.metrics.cut import Cut, Plan
 from keepwell.metrics.fact import facts
 from keepwell.metrics.measure import Distribution, Measure, Placement
-from keepwell.metrics.scan import CELL, cohort_lines, effective, group_keys, placed_rows, returning_lines, rows_where
+from keepwell.metrics.scan import CELL, cohort_lines, effective, group_keys, placed_rows, returning_lines, rows_where, scanned
 
 
 def compile_rows(measure: Measure, part: int, cut: Cut) -> Steps:
@@ -27,6 +27,15 @@ def compile_rows(measure: Measure, part: int, cut: Cut) -> Steps:
     steps = placed_rows(Steps(), p.source, cut, "")
     member = "_member as member, " if cut.dimension else ""
     condition = effective(p)
+    if p.top:
+        # the top customers, each with the sum that puts them there
+        plan = Plan.of([measure])
+        top, _ = scanned(Steps(), plan, p.source, cut, "cells", "")
+        x = f"x{plan.parts.index(p)}"
+        return top.then(
+            "behind",
+            f"select period_start, {member.replace('_member as ', '')}_unit as customer_id, {x} as contribution\nfrom cells where {x} <> 0",
+        )
     if p.per_customer:
         lines = ", ".join(f"{filtered(sql, p.where)} as {quoted(name)}" for name, sql in p.per_customer)
         keys = group_keys(cut)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from keepwell.core.errors import WrongUseError, did_you_mean
+from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
 from keepwell.engine.aggregates import column_names, paths_of, simplified, with_flat_paths, with_other_paths, with_simplified_filters
 from keepwell.engine.protocol import Engine
@@ -24,7 +24,7 @@ from keepwell.metrics.fact import OBSERVED, facts
 from keepwell.metrics.frame import Frame, lend_placements
 from keepwell.metrics.intervals import Interval
 from keepwell.metrics.kpi import Kpi, WhenEmpty
-from keepwell.metrics.measure import Measure, Part, Placement, Source
+from keepwell.metrics.measure import Measure, Part, Placement, Shape, Source
 from keepwell.metrics.reading import Reading, Readings, Status
 from keepwell.metrics.session import Extent, Ground, Session, Tables
 from keepwell.metrics.values import Change, Value, change_of, kept, value_of
@@ -64,21 +64,28 @@ def read(session: Session, kpis: Sequence[Kpi], question: Question) -> Readings:
         try:
             found.update(reader.read())
         except SqlError as error:
+            reason = error.reason.splitlines()[0]
+            if members[0].is_users and where is None:
+                raise KeepwellError(
+                    f"{members[0].name} can't be computed: {reason}", "Correct its SQL in the workspace's kpis folder."
+                ) from error
             if where is None:
                 raise
-            raise WrongUseError(
-                f"{question.where!r} can't be used as a filter: {error.reason.splitlines()[0]}", "It is SQL over one row's columns."
-            ) from error
+            raise WrongUseError(f"{question.where!r} can't be used as a filter: {reason}", "It is SQL over one row's columns.") from error
     return Readings(tuple(r for kpi in kpis for r in found[kpi.name]))
 
 
 def _bundles(kpis: Iterable[Kpi]) -> list[list[Kpi]]:
-    """KPIs that are computed together: from the same sources, or quantiles of the same value; those that rank customers by themselves."""
+    """KPIs that are computed together: from the same sources, or quantiles of the same value; those that rank customers by themselves.
+
+    Each of the users' own by itself too, so that one that fails spoils no other.
+    """
     groups: dict[object, list[Kpi]] = defaultdict(list)
     for kpi in kpis:
         d = kpi.measure.distribution
         ranks = any(p.top for p in kpi.measure.parts)
-        groups[replace(d, quantile="") if d else (frozenset(kpi.measure.sources), ranks)].append(kpi)
+        alone = kpi.name if kpi.is_users else ""
+        groups[(replace(d, quantile="") if d else frozenset(kpi.measure.sources), ranks, alone)].append(kpi)
     return list(groups.values())
 
 
@@ -176,7 +183,8 @@ class _Reader:
         return dimension, where
 
     def _unsliceable(self, name: str, known: Sequence[str]) -> WrongUseError:
-        return WrongUseError(f"{self.kpis[0].name} can't be broken down by {name!r}.", did_you_mean(name, known))
+        asked = "filtered" if self.where and name in paths_of(self.where) else "broken down"
+        return WrongUseError(f"{self.kpis[0].name} can't be {asked} by {name!r}.", did_you_mean(name, known))
 
     def _path(self, source: Source, name: str) -> Path:
         fact = facts()[source.fact]
@@ -235,7 +243,10 @@ class _Reader:
             first = (
                 date.min if source.placement in {Placement.STOCK, Placement.COHORT} else frame.first_day(source, session.ground.calendar)
             )
-            session.check_rates(facts()[source.fact], self._columns_read(source), first, min(frame.everything[-1].end, session.last_day))
+            fact = facts()[source.fact]
+            # a view may look at amounts of later days too
+            last = session.last_day if fact.sql else min(frame.everything[-1].end, session.last_day)
+            session.check_rates(fact, self._columns_read(source), first, last)
         lend_placements(session, self.sources, cut, frame, self.question.as_of or date.max)
 
     def _columns_read(self, source: Source) -> set[str]:
@@ -302,7 +313,9 @@ class _Reader:
 
         def is_told(period: Period, member: str) -> bool:
             """A member is told in a period in which it has rows, or in one with which such a period is compared."""
-            starts = (period.start, frame.before.get(period.start), frame.last_year.get(period.start))
+            starts = [period.start]
+            if self.question.dimension != AGE:
+                starts += [s for s in (frame.before.get(period.start), frame.last_year.get(period.start)) if s]
             return self.question.dimension is None or any((start, member) in answer.values for start in starts)
 
         hash_ = kpi.definition_hash
@@ -312,10 +325,12 @@ class _Reader:
         values, extent, frame = answer.values, answer.extent, answer.frame
         now = self._at(kpi, values.get((period.start, member)), period.start, period.end, extent)
         row = answer.rows.get((period.start, member), {})
+        is_open = self._is_open(kpi, period)
         changes = []
         for prefix, starts in (("p", frame.before), ("y", frame.last_year)):
             other = starts.get(period.start)
-            if other is None:
+            # the sum of a part of a month says nothing beside that of a whole one
+            if other is None or (is_open and kpi.measure.shape is Shape.FLOW):
                 changes.append(Change())
                 continue
             end = frame.end_of(other)
@@ -339,7 +354,7 @@ class _Reader:
             numerator=now.numerator,
             denominator=now.denominator,
             status=now.status,
-            is_open=self._is_open(kpi, period),
+            is_open=is_open,
             coverage=now.coverage,
             fresh_until=extent.fresh_until,
             change_previous=changes[0].value,

@@ -91,6 +91,7 @@ class Executed:
 
     kpi: Kpi
     reading: Reading | None
+    error: str | None = None  # why it could not be computed
 
     @property
     def is_right(self) -> bool:
@@ -105,7 +106,7 @@ class Executed:
     def says(self) -> str:
         """What came out, in one line."""
         if self.reading is None:
-            return "no reading"
+            return self.error or "no reading"
         return f"value {self.reading.value}, n {self.reading.n}"
 
 

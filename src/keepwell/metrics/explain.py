@@ -55,6 +55,7 @@ class Explanation:
     change: Decimal | None
     is_real: bool | None
     decompositions: tuple[Decomposition, ...]
+    is_open: bool = False  # a sum of a period that is not over yet
 
 
 def explain(
@@ -83,7 +84,8 @@ def explain(
     for dimension in by or [d for d in found.dimensions if d != "age"]:
         decompositions.append(_by_dimension(session, found, periods, dimension, where, change))
     ranked = sorted(decompositions, key=lambda d: -d.largest) if not by else decompositions
-    return Explanation(found.name, now.label, before.label, whole[1].value, whole[0].value, change, real, tuple(ranked))
+    is_open = whole[0].is_open and found.measure.shape is Shape.FLOW
+    return Explanation(found.name, now.label, before.label, whole[1].value, whole[0].value, change, real, tuple(ranked), is_open)
 
 
 def _question(period: Period, dimension: str | None, where: str | None, session: Session) -> Question:

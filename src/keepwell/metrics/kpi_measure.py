@@ -15,6 +15,7 @@ from keepwell.metrics.kpi import Kind, Kpi, Unit
 from keepwell.metrics.measure import Distribution, Measure, Part, Placement, Shape, Source, Window
 
 WINDOW = re.compile(r"(\d+) (months?|days?)")
+LONGEST_WINDOW = {"m": 1_200, "d": 36_525}
 # columns that every row has beside its fact's own
 PERIOD_COLUMNS = ("period_start", "period_end")
 
@@ -76,6 +77,8 @@ class MeasureBuilder:
         found = WINDOW.fullmatch(written)
         if not found or not int(found[1]):
             raise self.entry.error("window", f"is {written!r}", "Write 12 months or 90 days.")
+        if int(found[1]) > LONGEST_WINDOW[found[2][:1]]:
+            raise self.entry.error("window", f"is {written!r}", "A century is the most.")
         window = Window(months=int(found[1])) if found[2].startswith("month") else Window(days=int(found[1]))
         source = replace(self._source(Placement.TRAILING), window=window)
         has_both = self.entry.get("numerator") is not None and self.entry.get("denominator") is not None
@@ -99,7 +102,9 @@ class MeasureBuilder:
         declared = "is_nps" if measure in {"nps", "detractors"} else None
         where = " and ".join(f"({w})" for w in (self._where(source), declared) if w) or None
         given = self.entry.get("counts")
-        counts = f"is_answered and ({given})" if given else "is_answered"
+        # where the scale does not say who is satisfied, the answer tells nothing
+        usable = "is_answered and is_satisfied is not null" if measure == "satisfied" else "is_answered"
+        counts = f"{usable} and ({given})" if given else usable
         parts = tuple(Part(source, sql, where, counts) for sql in sums[measure])
         if measure == "nps":
             return Measure(Shape.NPS, parts, "100 * (p0 - p1) / p2", counted=2)

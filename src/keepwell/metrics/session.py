@@ -33,6 +33,10 @@ TOLD_BY_THE_END = {
 }
 
 
+# what names a row that may come later: (entity, column) -> the entity of that row
+TOLD_BY_ANOTHER = {("invitations", "response_id"): "responses"}
+
+
 class Tables(Protocol):
     """Where the evaluator reads from: the lake at one moment, or the rows of a worked example."""
 
@@ -117,7 +121,14 @@ class Session:
             if money
             else ""
         )
+        for column, other in self._told_by_others(e):
+            self.make_ready(other)
+            join += f"\nleft join (select distinct {quoted(column)} from {quoted(other)}) as known_{other} on known_{other}.{quoted(column)} = t.{quoted(column)}"
         return f"select {', '.join(columns)}\nfrom {quoted(stored)} as t{join}{self._known(e)}"
+
+    def _told_by_others(self, e: Entity) -> list[tuple[str, str]]:
+        found = [(column, other) for (name, column), other in TOLD_BY_ANOTHER.items() if name == e.name]
+        return [(column, other) for column, other in found if self.as_of is not None and self.tables.rows(other)]
 
     def _is_kept(self, names: Collection[str]) -> bool:
         return self.keeps and all(self.tables.rows(n) <= MOST_KEPT for n in names if n != OBSERVED)
@@ -191,6 +202,8 @@ class Session:
 
     def _as_known(self, e: Entity, column: Column, own: str) -> str:
         """The column as it was known at the end of ``as_of``: what happened later is not known yet."""
+        if (column.name, other := TOLD_BY_ANOTHER.get((e.name, column.name))) in self._told_by_others(e):
+            return f"known_{other}.{quoted(column.name)}"
         if (e.name, column.name) in TOLD_BY_THE_END:
             instants, until_then = TOLD_BY_THE_END[e.name, column.name]
             is_later = " or ".join(f"t.{quoted(i)} >= {self._instant()}" for i in instants)

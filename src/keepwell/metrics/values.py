@@ -90,7 +90,9 @@ def value_of(kpi: Kpi, plan: Plan, row: Mapping[str, Any]) -> Value:
     spread = Spread(customers, second, _third(slopes, row))
     status = Status.TOO_FEW if n < kpi.min_n else Status.OK
     rows = float(sums["p1"]) if measure.shape is Shape.SHARE and plan.is_whole(places[1]) else None
-    interval = _interval(kpi, result, sums, spread, rows)
+    # there is no chance in amounts that are known
+    is_certain = bool(slopes) and all(plan.is_certain(j) for j in slopes)
+    interval = None if is_certain else _interval(kpi, result, sums, spread, rows)
     return Value(kept(result.value), interval, n, missing, numerator, denominator, status, slopes, second)
 
 

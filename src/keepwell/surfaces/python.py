@@ -84,7 +84,10 @@ class Workspace:
         found = []
         for k in wanted:
             with self._reader(lake) as engine:
-                found.append(execute(engine, k))
+                try:
+                    found.append(execute(engine, k))
+                except KeepwellError as error:
+                    found.append(Executed(k, None, error.message))
         return found
 
     def kpi(  # noqa: PLR0913 - the ways to cut a reading, all by keyword

@@ -32,6 +32,8 @@ def sentence(found: Explanation, kpi: Kpi, settings: Settings) -> str:
         now=figure(found.now, kpi.unit, settings),
     )
     chance = "" if found.is_real is not False or not found.change else word("explain_chance")
+    if found.is_open:
+        chance = word("explain_open").format(period=found.period)
     best = next((d for d in found.decompositions if d.parts), None)
     if best is None or not found.change:
         return head + chance

@@ -31,12 +31,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="The workspace to make.")] = Path("demo-workspace"),
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(help="The workspace to make: by default that of -w, or demo-workspace.", show_default=False)
+    ] = None,
     customers: Annotated[int, typer.Option(min=50, help="Size of the business.")] = 2_000,
     seed: Annotated[int, typer.Option(help="Another seed, another business.")] = 7,
     locale: Annotated[Locale, typer.Option(help="Language of labels.")] = Locale.ENGLISH,
 ) -> None:
     """Make a workspace of a made-up bilingual business, import it, compute it and print its scorecard."""
+    given: Path = context.obj
+    folder = folder or (given if given != Path() else Path("demo-workspace"))
     if (folder / FILE_NAME).exists():
         raise KeepwellError(
             f"{folder} is a workspace already.", f"Look at it with `keepwell -w {folder} kpi revenue`, or name another folder."

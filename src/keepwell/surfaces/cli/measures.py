@@ -60,6 +60,8 @@ def refresh(
             engine=EngineName(engine) if engine else None,
             progress=progress,
         )
+    for name, reason in run.problems.items():
+        note(f"Warning: {name} was left out: {reason}")
     word = words_of(workspace.place.settings.locale)
     answer([run.to_json()], lambda: _runs_table([run], run, word), format_, output)
 

@@ -26,7 +26,7 @@ from keepwell.metrics.evaluate import Question, read
 from keepwell.metrics.fact import facts
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.kpi_file import catalogue
-from keepwell.metrics.reading import Readings
+from keepwell.metrics.reading import Reading, Readings
 from keepwell.metrics.session import Ground, Session
 from keepwell.surfaces.worker.engines import reading_engine
 
@@ -72,7 +72,8 @@ def refresh(
     seconds: dict[str, float] = {}
     with reading_engine(workspace.settings, lake, name=engine, task=run_id, progress=progress) as reader:
         with _timed(watcher, seconds, "KPIs"):
-            readings = _readings(reader, lake.snapshot(versions), known, ground_of(workspace, day), as_of)
+            problems: dict[str, str] = {}
+            readings = _readings(reader, lake.snapshot(versions), known, ground_of(workspace, day), as_of, problems)
         with _timed(watcher, seconds, "write"):
             results = runs.store_results(lake, run_id, started, {"kpi_values": kpi_values(run_id, readings)})
     run = Run(
@@ -84,6 +85,7 @@ def refresh(
         versions=versions,
         definitions={k.name: k.definition_hash for k in known.values()},
         seconds=seconds,
+        problems=problems,
         results=results,
     )
     with step(watcher, "publish"):
@@ -102,8 +104,10 @@ def _timed(progress: Progress, seconds: dict[str, float], name: str) -> Iterator
     seconds[name] = round(time.perf_counter() - began, 3)
 
 
-def _readings(engine: Engine, snapshot: Snapshot, known: dict[str, Kpi], ground: Ground, as_of: date | None) -> Readings:
-    """Every KPI that has data, whole and by each of its dimensions."""
+def _readings(
+    engine: Engine, snapshot: Snapshot, known: dict[str, Kpi], ground: Ground, as_of: date | None, problems: dict[str, str]
+) -> Readings:
+    """Every KPI that has data, whole and by each of its dimensions. What is wrong with the workspace's own is noted in ``problems``."""
     present = [k for k in known.values() if has_data(k, snapshot)]
     questions = [(present, Question(EVERYTHING, grain, as_of=as_of)) for grain in WHOLE_GRAINS]
     by_dimension: dict[str, list[Kpi]] = {}
@@ -112,7 +116,18 @@ def _readings(engine: Engine, snapshot: Snapshot, known: dict[str, Kpi], ground:
             by_dimension.setdefault(dimension, []).append(kpi)
     questions += [(kpis, Question(EVERYTHING, DIMENSION_GRAIN, d, as_of=as_of)) for d, kpis in sorted(by_dimension.items())]
     session = Session(engine, snapshot, ground, as_of, keeps=True)
-    return Readings(tuple(r for kpis, question in questions for r in read(session, kpis, question)))
+    return Readings(tuple(r for kpis, question in questions for r in _read(session, kpis, question, problems)))
+
+
+def _read(session: Session, kpis: list[Kpi], question: Question, problems: dict[str, str]) -> list[Reading]:
+    """Readings of the shipped KPIs, and of those of the workspace's own that can be computed."""
+    found = list(read(session, [k for k in kpis if not k.is_users], question))
+    for own in (k for k in kpis if k.is_users and k.name not in problems):
+        try:
+            found += read(session, [own], question)
+        except KeepwellError as error:
+            problems[own.name] = error.message
+    return [r for r in found if r.kpi not in problems]
 
 
 def divides(kpi: Kpi, dimension: str, snapshot: Snapshot) -> bool:
