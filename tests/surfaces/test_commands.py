@@ -312,3 +312,33 @@ def test_damaged_head_and_missing_lake_are_told_not_taken_for_an_empty_lake(shop
 
 def test_filter_that_does_not_fit_the_columns_is_wrong_use(shop: Run) -> None:
     assert "can't be used as a filter" in shop("kpi", "revenue", "--where", "amount > 'x'", status=2).stderr
+
+
+FAILS = """
+- name: channel_numbers
+  title: {en: Channel numbers, zh: 渠道编号}
+  meaning: {en: Channels taken for numbers., zh: 被当作数字的渠道。}
+  formula: {en: sum of them, zh: 求和}
+  kind: simple
+  fact: orders
+  time: ordered_on
+  expression: "sum(cast(order_id || 'x' as integer))"
+  unit: count
+  better: up
+  additivity: additive
+  version: 1
+  example: {rows: {orders: [{order_id: a, ordered_on: 2026-10-01, status: completed, amount: 30, currency: EUR}]}, period: 2026-10, value: 1, n: 1}
+"""
+
+
+def test_own_kpi_that_fails_when_it_is_computed_spoils_no_other(shop: Run, tmp_path: Path) -> None:
+    (tmp_path / "kpis" / "bad.yaml").write_text(FAILS, encoding="utf-8")
+    refreshed = shop("refresh", "--format", "json")
+    (run,) = json.loads(refreshed.stdout)
+    assert list(run["problems"]) == ["channel_numbers"]
+    assert "channel_numbers was left out" in refreshed.stderr
+    assert json.loads(shop("kpi", "revenue", "--period", "2026-08", "--run", run["run_id"], "--format", "json").stdout)
+    asked = shop("kpi", "channel_numbers", "--period", "2026-08", status=1)
+    assert "channel_numbers can't be computed" in asked.stderr
+    checked = shop("kpis", "--check", "--format", "json", status=1)
+    assert [c["kpi"] for c in json.loads(checked.stdout)] == ["channel_numbers"]

@@ -221,3 +221,12 @@ def test_wrong_example_of_an_own_kpi_fails_the_check(shop: Surfaces) -> None:
     done = CliRunner().invoke(app, ["-w", str(shop.folder), "kpis", "--check"])
     assert done.exit_code == 1
     assert "value 1.0000000000, n 1" in done.stdout
+
+
+def test_rows_of_the_top_customers_are_theirs_alone(shop: Surfaces) -> None:
+    # of two buyers with a name and one without the largest fifth is one: ann, 180 of 255
+    reading = shop.reading("top_20_share", period="2026-09")
+    top, everyone = shop.python.rows("top_20_share", period="2026-09")
+    assert [(row["customer_id"], row["contribution"]) for row in top.rows] == [("ann", 180)]
+    assert reading["numerator"] == 180
+    assert sum(row["contribution"] for row in everyone.rows) == reading["denominator"]

@@ -2,7 +2,7 @@
 
 from keepwell.engine.aggregates import filtered, of_one_row
 from keepwell.engine.sql import Steps, quoted
-from keepwell.metrics.cut import Cut, Plan
+from keepwell.metrics.cut import ANONYMOUS, Cut, Plan
 from keepwell.metrics.fact import facts
 from keepwell.metrics.measure import Distribution, Measure, Placement
 from keepwell.metrics.scan import CELL, cohort_lines, effective, group_keys, placed_rows, returning_lines, rows_where, scanned
@@ -34,7 +34,7 @@ def compile_rows(measure: Measure, part: int, cut: Cut) -> Steps:
         x = f"x{plan.parts.index(p)}"
         return top.then(
             "behind",
-            f"select period_start, {member.replace('_member as ', '')}_unit as customer_id, {x} as contribution\nfrom cells where {x} <> 0",
+            f"select period_start, {member.replace('_member as ', '')}case when starts_with(_unit, {ANONYMOUS}) then null else _unit end as customer_id, {x} as contribution\nfrom cells where {x} <> 0",
         )
     if p.per_customer:
         lines = ", ".join(f"{filtered(sql, p.where)} as {quoted(name)}" for name, sql in p.per_customer)
