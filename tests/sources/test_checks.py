@@ -92,6 +92,12 @@ entities:
     assert warnings_of(report, "orders") == ()
 
 
+def test_hours_of_all_other_teams_name_no_team(shop: Shop) -> None:
+    header = "team,weekday,opens_at,closes_at,time_zone,country\n"
+    report = shop.bring("business_hours", header + "*,1,09:00,18:00,UTC,GB\ndesk,1,09:00,18:00,UTC,GB\n")
+    assert warnings_of(report, "business_hours") == ("team: 1 rows name one of teams that is not known, such as 'desk'; they are kept",)
+
+
 def test_a_customer_may_name_another_of_the_same_file(shop: Shop) -> None:
     report = shop.bring("customers", "customer_id,referred_by,parent_id\na,,\nb,a,\nc,,x\n")
     assert warnings_of(report, "customers") == ("parent_id: 1 rows name one of customers that is not known, such as 'x'; they are kept",)

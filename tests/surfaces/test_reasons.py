@@ -97,6 +97,21 @@ def test_median_is_explained_by_whose_rows_changed(shop: Surfaces) -> None:
     assert {p["member"]: p["amount"] for p in parts} == {"a": 7200}
 
 
+def test_rows_behind_a_median_are_those_that_count(shop: Surfaces) -> None:
+    """One was resolved after 2 h, one is waited for; one was closed without the instant, one is resolved before it was opened."""
+    tickets = [
+        {"ticket_id": "a", "resolved_at": "2026-09-03 02:00:00", "status": "closed"},
+        {"ticket_id": "b", "resolved_at": "", "status": "open"},
+        {"ticket_id": "c", "resolved_at": "", "status": "closed"},
+        {"ticket_id": "d", "resolved_at": "2026-09-02 23:00:00", "status": "closed"},
+    ]
+    shop.bring("tickets", [t | {"customer_id": "ann", "kind": "question", "opened_at": "2026-09-03 00:00:00"} for t in tickets])
+    reading = shop.reading("resolution_time", period="2026-09")
+    (behind,) = shop.python.rows("resolution_time", period="2026-09")
+    assert {row["ticket_id"]: row["contribution"] for row in behind.rows} == {"a": 7200, "b": None}
+    assert (reading["n"], reading["missing"]) == (2, 2)
+
+
 def test_sentence_names_the_largest_parts_in_both_languages(shop: Surfaces) -> None:
     english = CliRunner().invoke(app, ["-w", str(shop.folder), "explain", "revenue", "--period", "2026-09", "--by", "region"]).stdout
     assert "Revenue rose by CN¥65.00 (+34.2%) from 2026-08 to 2026-09" in " ".join(english.split())

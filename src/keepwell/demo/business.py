@@ -133,7 +133,7 @@ def _service_files(work: _Work, tickets: service.Tickets) -> None:
     put("interactions", contacts.interactions_table(work.rng("interactions"), scene, people, tickets))
     put("tasks", contacts.tasks_table(work.rng("tasks"), scene))
     dear = tickets.customer[(tickets.kind == service.COMPLAINT) & (tickets.customer >= 0)]
-    put("costs", marketing.costs_table(work.rng("costs"), scene, dear))
+    put("costs", marketing.costs_table(work.rng("costs"), scene, dear, experiment.assigned_at_s(scene.timeline)))
 
 
 def _subscription_files(work: _Work, orders: shop.Orders, subscribers: subscriptions.Subscribers, tickets: service.Tickets) -> None:

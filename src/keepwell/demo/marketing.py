@@ -50,13 +50,14 @@ def campaigns_table(timeline: Timeline, experiment_at_s: int, experiment_days: i
     )
 
 
-def costs_table(rng: np.random.Generator, scene: Scene, ticket_customers: Ints) -> pa.Table:
-    """The canonical ``costs``: media by what each new buyer costs, salaries, tools, and the service of customers.
+def costs_table(rng: np.random.Generator, scene: Scene, ticket_customers: Ints, experiment_at_s: int) -> pa.Table:
+    """The canonical ``costs``: media by what each new buyer costs, salaries, tools, the service of customers, and the coupons of the experiment.
 
     ``ticket_customers`` are those whose tickets were dear to settle.
     """
     timeline, people = scene.timeline, scene.people
     blocks = [_media(timeline, people), _overhead(timeline, len(people)), _service(rng, timeline, people, ticket_customers)]
+    blocks.append(_coupons(timeline, len(people), experiment_at_s))
     table = pa.concat_tables(blocks, promote_options="default")
     return table.add_column(0, "cost_id", numbered("K", np.arange(len(table))))
 
@@ -96,6 +97,11 @@ def _service(rng: np.random.Generator, timeline: Timeline, people: People, ticke
     moments = since + (rng.random(len(customers)) * (timeline.end_s - since)).astype(np.int64)
     table = _costs(timeline, moments, "service", "service", between(rng, 3_000, 60_000, len(customers)))
     return table.append_column("customer_id", numbered("C", customers))
+
+
+def _coupons(timeline: Timeline, size: int, at_s: int) -> pa.Table:
+    table = _costs(timeline, np.array([at_s]), "retention", "media", np.array([size * 60]))
+    return table.append_column("campaign_id", numbered("CAM", np.array([EXPERIMENT_CAMPAIGN]), 3))
 
 
 def _costs(timeline: Timeline, moments: Ints, purpose: str, kind: str, cents: Ints) -> pa.Table:

@@ -51,16 +51,20 @@ def compile_rows(measure: Measure, part: int, cut: Cut) -> Steps:
 
 
 def compile_value_rows(d: Distribution, cut: Cut) -> Steps:
-    """The rows behind a distribution: each with its ``contribution``, the value; durations in seconds, NULL where it is missing."""
+    """The rows behind a distribution: each with its ``contribution``, the value; durations in seconds, NULL where the end is awaited."""
     fact = facts()[d.source.fact]
     steps = placed_rows(Steps(), d.source, cut, "")
     member = "_member as member, " if cut.dimension else ""
     columns = ", ".join(quoted(c) for c in fact.columns_at(d.source.time))
     if d.value is not None:
         value = f"cast({d.value} as {CELL})"
+        counts = f"({d.value}) is not null"
     else:
-        value = f"cast((epoch_us({quoted(d.ends or '')}) - epoch_us({quoted(d.starts or '')})) // 1000000 as BIGINT)"
-    where = f"\nwhere {d.where}" if d.where else ""
+        starts, ends = quoted(d.starts or ""), quoted(d.ends or "")
+        value = f"cast((epoch_us({ends}) - epoch_us({starts})) // 1000000 as BIGINT)"
+        # an end before the start, and one that will not come any more, are missing
+        counts = f"({ends} >= {starts} or ({ends} is null and not coalesce({d.is_over or 'false'}, false)))"
+    where = f"\nwhere {' and '.join(f'({c})' for c in (d.where, counts) if c)}" if d.where or counts else ""
     # the business clock runs over many rows at once; behind it stands each row's plain time
     name = "calendar_seconds" if d.is_business else "contribution"
     return steps.then("behind", f"select {member}{columns}, {value} as {name}\nfrom placed{where}")

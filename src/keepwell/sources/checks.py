@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from keepwell.engine.duckdb import DuckDBEngine
-from keepwell.engine.sql import names, quoted
+from keepwell.engine.sql import literal, names, quoted
 from keepwell.lake.entity import Column, Entity, entities
 from keepwell.lake.landing import parquet
 from keepwell.lake.snapshots import IDENTITY_KEY, Snapshot
@@ -17,6 +17,7 @@ from keepwell.lake.table import table
 
 # keys are compared by their hash, this many at a time, so that a huge file needs little memory
 KEYS_AT_A_TIME = 8_000_000
+EVERYONE = "*"  # the team whose business hours are those of all teams without hours of their own
 SHOWN = 3
 CHARACTERS_SHOWN = 80
 
@@ -129,6 +130,9 @@ def check_parents(engine: DuckDBEngine, checked: CheckedEntity, staged: Mapping[
         if column.references is None or column.name not in checked.provided or column.copied_from:
             continue
         known = _known_keys(engine, column, staged, snapshot)
+        if (checked.entity.name, column.name) == ("business_hours", "team"):
+            everybody_else = f"select {literal(EVERYONE)} as k"
+            known = f"{known} union all {everybody_else}" if known else everybody_else
         if column.references == must_copy_from:
             _reject_orphans(engine, checked, column, known)
         else:
