@@ -16,6 +16,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from keepwell.core.errors import KeepwellError
+from keepwell.surfaces.cli import stopping
 
 WIDTH_WITHOUT_TERMINAL = 140
 SECONDS_BETWEEN_LINES = 5.0
@@ -130,6 +131,7 @@ class BarProgress:
         self._bars.stop()
 
     def start(self, step: str) -> None:
+        stopping.check()
         self._task = self._bars.add_task(step, total=1.0)
 
     def advance(self, share: float) -> None:
@@ -157,6 +159,7 @@ class LineProgress:
     def __exit__(self, *_: object) -> None: ...
 
     def start(self, step: str) -> None:
+        stopping.check()
         self._step, self._began = step, time.monotonic()
         self._told = self._began
 
