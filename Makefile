@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # the newest Python 3.11+ that can make a virtual environment
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+# LightGBM needs the system's OpenMP library
+HAS_GOMP = $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1" if __import__("sys").platform.startswith("linux") else None)' 2>/dev/null
 DEMO ?= demo-workspace
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -22,6 +24,9 @@ $(VENV)/.done: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(HAS_GOMP) || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && apt-get update -qq >/dev/null 2>&1 && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends libgomp1 >/dev/null 2>&1; } || \
+		echo "The system's libgomp could not be had (install libgomp1): the churn model can't learn without it."
 	@touch $@
 
 demo: setup ## make a demo workspace, import it, compute it and print its scorecard
