@@ -305,6 +305,12 @@ class Calendar:
         )
 
 
+def months_before(day: date, months: int) -> date:
+    """The same day that many months earlier, or the last one of that month where it has no such day."""
+    first = _month_at(day.year * 12 + day.month - 1 - months)
+    return first.replace(day=min(day.day, calendar.monthrange(first.year, first.month)[1]))
+
+
 def _month_at(index: int) -> date:
     """The first day of the month with that number, counted from January of the year 0."""
     return date(index // 12, index % 12 + 1, 1)

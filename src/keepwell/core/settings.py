@@ -13,6 +13,7 @@ from keepwell.core.errors import WrongUseError, did_you_mean
 from keepwell.core.money import check_currency
 
 FILE_NAME = "keepwell.toml"
+MOST_DAYS = 3_650
 
 
 class Profile(StrEnum):
@@ -69,6 +70,9 @@ class Settings:
         "25%", "memory that computing KPIs may use before it spills to disk; a size, or a share of the machine's"
     )
     fx_max_age_days: int = _setting(7, "how old an exchange rate may be on the day it is used")
+    inactive_days: int = _setting(90, "days without an order after which a customer counts as inactive in segments and predictions")
+    clv_horizon_days: int = _setting(365, "how far customer lifetime value looks ahead, in days")
+    clv_annual_rate: float = _setting(0.1, "yearly rate at which later value counts less: 0.1 is 10 %")
 
     def __post_init__(self) -> None:
         check_currency(self.currency)
@@ -77,6 +81,11 @@ class Settings:
             raise WrongUseError(f"week_start is {self.week_start!r}.", did_you_mean(self.week_start, WEEKDAYS))
         if not 1 <= self.fiscal_start <= 12:
             raise WrongUseError(f"fiscal_start is {self.fiscal_start}.", "It is a month, 1 to 12.")
+        for name in ("inactive_days", "clv_horizon_days"):
+            if not 1 <= getattr(self, name) <= MOST_DAYS:
+                raise WrongUseError(f"{name} is {getattr(self, name)}.", f"Give a number of days from 1 to {MOST_DAYS}.")
+        if not 0 <= self.clv_annual_rate <= 1:
+            raise WrongUseError(f"clv_annual_rate is {self.clv_annual_rate:g}.", "Give a share from 0 to 1, such as 0.1 for 10 %.")
 
     @property
     def week_start_weekday(self) -> int:
@@ -99,8 +108,10 @@ def _typed(name: str, kind: type, value: Any, where: str) -> Any:
             return kind(value)
         except ValueError:
             raise WrongUseError(f"{where}: {name} is {value!r}.", did_you_mean(str(value), [str(m) for m in kind])) from None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise WrongUseError(f"{where}: {name} is {value!r}.", f"Expected {'a number' if kind is int else 'text in quotes'}.")
+        raise WrongUseError(f"{where}: {name} is {value!r}.", f"Expected {'text in quotes' if kind is str else 'a number'}.")
     return value
 
 

@@ -16,6 +16,7 @@ from keepwell.lake import delta, head, journal, locks, runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.table import table
 from keepwell.metrics.kpi_file import catalogue
+from keepwell.models.estimators.churn import lightgbm
 
 LITTLE_DISK = 2 << 30
 OLDEST_PYTHON = (3, 11)
@@ -44,7 +45,17 @@ class Finding:
 
 def examine(workspace: Workspace) -> list[Finding]:
     """Every check of the workspace; a check that can't be made is a finding too."""
-    checks: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (_python, _settings, _spark, _disk, _lake, _tables, _runs, _kpis)
+    checks: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (
+        _python,
+        _settings,
+        _spark,
+        _boosting,
+        _disk,
+        _lake,
+        _tables,
+        _runs,
+        _kpis,
+    )
     found: list[Finding] = []
     for check in checks:
         try:
@@ -78,6 +89,17 @@ def _spark(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("spark", State.FAILED, missing, 'Install it, or set engine = "duckdb" in keepwell.toml.')
     else:
         yield Finding("spark", State.OK, f"Java was found; master {workspace.settings.spark_master}")
+
+
+def _boosting(workspace: Workspace) -> Iterator[Finding]:
+    """LightGBM ships without the system library that it runs on."""
+    del workspace
+    try:
+        found = lightgbm()
+    except KeepwellError as error:
+        yield Finding("lightgbm", State.WARNING, error.message, error.hint or "")
+        return
+    yield Finding("lightgbm", State.OK, f"LightGBM {found.__version__}")
 
 
 def _disk(workspace: Workspace) -> Iterator[Finding]:

@@ -1,0 +1,92 @@
+"""Contracts: customers who say when they leave. The shifted-beta-geometric model of renewals.
+
+Fader & Hardie (2007), "How to project customer retention", Journal of Interactive Marketing 21(1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import betaln, digamma
+
+from keepwell.core.errors import WrongUseError
+from keepwell.models.btyd.fitting import Fit, maximised
+from keepwell.models.btyd.summary import Floats
+from keepwell.models.btyd.support import RefusedFitError
+
+
+@dataclass(frozen=True)
+class ShiftedBetaGeometric:
+    """Fitted parameters: the chance not to renew is Beta(α, β) among customers."""
+
+    alpha: float
+    beta: float
+    fit: Fit
+    log_likelihood: float
+    name: ClassVar[str] = "sbg"
+
+    @classmethod
+    def fitted(cls, left: Sequence[float], remaining: Sequence[float]) -> "ShiftedBetaGeometric":
+        """From counts by the number of periods a contract lasted.
+
+        ``left[i]`` are the contracts that ended after i + 1 periods, ``remaining[i]`` those that are seen i + 1 periods and go on.
+        """
+        ended, goes_on = np.asarray(left, dtype=float), np.asarray(remaining, dtype=float)
+        if ended.shape != goes_on.shape or ended.ndim != 1:
+            raise WrongUseError("`left` and `remaining` differ in length.", "Give both one number a period.")
+        if (ended < 0).any() or (goes_on < 0).any():
+            raise WrongUseError("There is a negative number of contracts.")
+        if not ended.sum() or not ended.sum() < ended.sum() + goes_on.sum():
+            raise RefusedFitError("No contract has ended yet." if not ended.sum() else "No contract goes on: there is nothing to project.")
+        t = np.arange(1, len(ended) + 1)
+
+        def objective(theta: Floats) -> tuple[float, Floats]:
+            a, b = np.exp(theta)
+            log_left, log_stays = betaln(a + 1, b + t - 1) - betaln(a, b), betaln(a, b + t) - betaln(a, b)
+            common = digamma(a + b) - digamma(a + b + t)
+            by_a = ended @ (digamma(a + 1) - digamma(a) + common) + goes_on @ common
+            by_b = ended @ (digamma(b + t - 1) - digamma(b) + common) + goes_on @ (digamma(b + t) - digamma(b) + common)
+            return float(ended @ log_left + goes_on @ log_stays), np.array([by_a * a, by_b * b])
+
+        fit = maximised(objective, np.zeros(2), float(ended.sum() + goes_on.sum()))
+        if any(fit.at_bound):
+            raise RefusedFitError("Customers do not differ in how likely they renew: one rate of renewal is all there is to know.")
+        alpha, beta = fit.parameters
+        return cls(alpha, beta, fit, fit.log_likelihood)
+
+    @classmethod
+    def of_survivors(cls, survivors: Sequence[float]) -> "ShiftedBetaGeometric":
+        """From how many of a cohort are still there at 0, 1, 2 … periods."""
+        s = np.asarray(survivors, dtype=float)
+        goes_on = np.zeros(len(s) - 1)
+        goes_on[-1] = s[-1]
+        return cls.fitted(list(-np.diff(s)), list(goes_on))
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        return {"alpha": self.alpha, "beta": self.beta}
+
+    @property
+    def standard_errors(self) -> dict[str, float] | None:
+        errors = self.fit.standard_errors
+        return None if errors is None else dict(zip(("alpha", "beta"), (float(e) for e in errors), strict=True))
+
+    def survival(self, periods: Floats) -> Floats:
+        """The share of a cohort still there after so many periods."""
+        found: Floats = np.exp(betaln(self.alpha, self.beta + periods) - betaln(self.alpha, self.beta))
+        return found
+
+    def retention(self, periods: Floats) -> Floats:
+        """The share of those there after ``periods`` − 1 who are there after ``periods``."""
+        found: Floats = (self.beta + periods - 1) / (self.alpha + self.beta + periods - 1)
+        return found
+
+    def renewals_to_come(self, renewed: Floats, periods: int, rate: float) -> Floats:
+        """Expected discounted payments in the next ``periods`` of a contract renewed so often; ``rate`` is a period's discount rate."""
+        total = np.zeros(len(renewed))
+        stays = np.ones(len(renewed))
+        for k in range(1, periods + 1):
+            stays = stays * self.retention(renewed + k)
+            total += stays / (1 + rate) ** k
+        return total

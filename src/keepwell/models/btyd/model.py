@@ -1,0 +1,189 @@
+"""What the models of buying until inactive have in common, and the forecasts made with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+
+from keepwell.models.btyd.beta_geometric import BetaGeometric, ModifiedBetaGeometric
+from keepwell.models.btyd.fitting import Fit
+from keepwell.models.btyd.future import Outlook
+from keepwell.models.btyd.nbd import NegativeBinomial
+from keepwell.models.btyd.pareto import ParetoNbd
+from keepwell.models.btyd.summary import DAYS_A_WEEK, Floats, Groups, Ints, Summary, grouped
+
+LEVEL = 0.95
+
+
+class BuyingModel(Protocol):
+    """A fitted model. Times are weeks; parameters are of the customers, not of one of them."""
+
+    name: ClassVar[str]
+    parameter_names: ClassVar[tuple[str, ...]]
+    fit: Fit
+    log_likelihood: float
+
+    @property
+    def parameters(self) -> Mapping[str, float]: ...
+    @property
+    def standard_errors(self) -> Mapping[str, float] | None: ...
+    def moved(self, shift: Floats) -> Self: ...
+    def log_likelihood_of(self, groups: Groups) -> float: ...
+    def scores(self, groups: Groups) -> Floats: ...
+    def probability_active(self, x: Ints, t_x: Floats, age: Floats) -> Floats: ...
+    def expected_if_active(self, x: Ints, age: Floats, weeks: float) -> Floats: ...
+    def buys_within_if_active(self, x: Ints, age: Floats, weeks: float) -> Floats: ...
+    def weeks_to_chance(self, x: Ints, age: Floats, chance: Floats) -> Floats: ...
+    def outlook(self, x: Ints, age: Floats, weeks: float) -> Outlook: ...
+
+
+FAMILIES: dict[str, type[BetaGeometric] | type[ParetoNbd] | type[NegativeBinomial]] = {
+    "bg_nbd": BetaGeometric,
+    "mbg_nbd": ModifiedBetaGeometric,
+    "pareto_nbd": ParetoNbd,
+}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Of each customer; orders are purchase days. Intervals are predictive: they hold what the customer does, not its mean."""
+
+    probability_active: Floats
+    expected: Floats
+    low: Ints
+    high: Ints
+
+
+class Forecaster:
+    """A model's forecasts for the customers of a summary. What depends on (x, age) alone is computed once for all who share them."""
+
+    def __init__(self, model: BuyingModel, summary: Summary) -> None:
+        self.model, self.summary = model, summary
+        ages, at = np.unique(summary.age, return_inverse=True)
+        keys, place = np.unique(summary.x * len(ages) + at, return_inverse=True)
+        self.place: Ints = place.astype(np.int64)
+        self.x: Ints = keys // max(len(ages), 1)
+        self.age: Floats = ages[keys % max(len(ages), 1)] / DAYS_A_WEEK
+        self.active = model.probability_active(summary.x, summary.t_x / DAYS_A_WEEK, summary.age / DAYS_A_WEEK)
+
+    def expected(self, days: float) -> Floats:
+        return self.active * self.model.expected_if_active(self.x, self.age, days / DAYS_A_WEEK)[self.place]
+
+    def discounted(self, days: int, annual_rate: float, steps: int = 12) -> Floats:
+        """Expected purchases of the next ``days``, each worth less the later it comes; in ``steps`` parts, each at its middle."""
+        total: Floats = np.zeros(len(self.x))
+        before: Floats = np.zeros(len(self.x))
+        for k in range(1, steps + 1):
+            until = days * k / steps
+            now = self.model.expected_if_active(self.x, self.age, until / DAYS_A_WEEK)
+            total += (now - before) * (1 + annual_rate) ** (-(until - days / steps / 2) / 365.25)
+            before = now
+        found: Floats = self.active * total[self.place]
+        return found
+
+    def buys_within(self, days: float) -> Floats:
+        found: Floats = self.active * self.model.buys_within_if_active(self.x, self.age, days / DAYS_A_WEEK)[self.place]
+        return found
+
+    def days_to_chance(self, chance: float) -> Floats:
+        """After how many days the customer has bought again with that chance; NaN where that never is."""
+        found = np.full(len(self.active), np.nan)
+        may = np.flatnonzero(self.active > chance)
+        x, age = self.summary.x[may], self.summary.age[may] / DAYS_A_WEEK
+        weeks = self.model.weeks_to_chance(x, age, chance / self.active[may])
+        found[may] = np.where(np.isfinite(weeks), weeks * DAYS_A_WEEK, np.nan)
+        return found
+
+    def orders_interval(self, days: float) -> tuple[Ints, Ints]:
+        """The 95 % predictive interval of the purchases of the next ``days``."""
+        outlook = self.model.outlook(self.x, self.age, days / DAYS_A_WEEK)
+        low, high = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+        return outlook.quantiles(self.active, low, self.place), outlook.quantiles(self.active, high, self.place)
+
+    def second_moment(self, days: float) -> Floats:
+        outlook = self.model.outlook(self.x, self.age, days / DAYS_A_WEEK)
+        found: Floats = self.active * outlook.second_moment()[self.place]
+        return found
+
+
+@dataclass(frozen=True)
+class FittedBuying:
+    """A model with the summary that it was fitted on."""
+
+    model: BuyingModel
+    summary: Summary
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """By name; times in weeks."""
+        return self.model.parameters
+
+    @property
+    def standard_errors(self) -> Mapping[str, float] | None:
+        """By name, from the Hessian; None where the likelihood is flat."""
+        return self.model.standard_errors
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.model.log_likelihood
+
+    @property
+    def is_activity_identifiable(self) -> bool:
+        """False where nobody is seen to leave: everybody then counts as active."""
+        return self.model.name != NegativeBinomial.name
+
+    def log_likelihood_of(self, summary: Any) -> float:
+        """Of other data at these parameters."""
+        return self.model.log_likelihood_of(grouped(Summary.of_table(summary))[0])
+
+    def predict(self, horizon_days: int = 365, summary: Any = None) -> pa.Table:
+        """A forecast, one row a customer.
+
+        ``probability_active``, ``expected_orders`` with the 95 % predictive interval, ``probability_order`` within the horizon, and
+        ``median_days`` until the next order (empty where it is less likely than not that there is any).
+        """
+        s = self.summary if summary is None else Summary.of_table(summary)
+        seen = Forecaster(self.model, s)
+        low, high = seen.orders_interval(horizon_days)
+        median = seen.days_to_chance(0.5)
+        columns = {
+            "x": pa.array(s.x),
+            "probability_active": pa.array(seen.active),
+            "expected_orders": pa.array(seen.expected(horizon_days)),
+            "expected_orders_low": pa.array(low),
+            "expected_orders_high": pa.array(high),
+            "probability_order": pa.array(seen.buys_within(horizon_days)),
+            "median_days": pa.array(median, mask=np.isnan(median)),
+        }
+        if s.customers is not None:
+            columns = {"customer_id": pa.array(list(s.customers)), **columns}
+        return pa.table(columns)
+
+
+class BetaGeo:
+    """BG/NBD (Fader, Hardie & Lee 2005): customers buy at their own rate, and after a purchase may leave for good."""
+
+    family: ClassVar[str] = "bg_nbd"
+
+    def fit(self, summary: Any) -> FittedBuying:
+        """From a table with x, t_x and age (days), one row a customer; without any sign of leaving the NBD is fitted.
+
+        Raises :class:`~keepwell.models.refusal.RefusedError` under 50 repeat buyers.
+        """
+        s = Summary.of_table(summary)
+        model: Any = FAMILIES[self.family].fitted(grouped(s)[0])
+        return FittedBuying(model, s)
+
+
+class ModifiedBetaGeo(BetaGeo):
+    """MBG/NBD (Batislam et al. 2007): who bought once may have left as well."""
+
+    family: ClassVar[str] = "mbg_nbd"
+
+
+class ParetoNBD(BetaGeo):
+    """Pareto/NBD (Schmittlein et al. 1987): customers may leave at any moment."""
+
+    family: ClassVar[str] = "pareto_nbd"

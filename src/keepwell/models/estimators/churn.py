@@ -1,0 +1,234 @@
+"""Churn: who will leave, learned from what customers looked like before they did or did not; with reasons in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from keepwell.core.errors import KeepwellError, WrongUseError
+from keepwell.models.btyd.summary import Bools, Floats, Ints
+from keepwell.models.judging import Discrimination, discrimination
+from keepwell.models.refusal import RefusedError
+from keepwell.models.tables import columns_of
+
+FOLDS = 5
+LEAST_LEAVERS = 50
+ROUNDS = 200
+MOST_CATEGORIES = 40
+LEAK = 0.97
+SMALL = 2_000_000  # numbers to learn from
+PARAMETERS = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "num_leaves": 8,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """From a table's columns to numbers: what is not a number becomes one column a value."""
+
+    numeric: tuple[str, ...]
+    values: tuple[tuple[str, tuple[str, ...]], ...]  # column -> its values, each a column of its own
+
+    @classmethod
+    def of(cls, table: dict[str, npt.NDArray[Any]]) -> "Encoding":
+        numeric, values = [], []
+        for name, column in table.items():
+            if _is_numeric(column):
+                numeric.append(name)
+                continue
+            found = sorted({str(v) for v in column if v is not None})
+            # names and numbers of customers tell nothing that holds for others
+            if 1 < len(found) <= MOST_CATEGORIES:
+                values.append((name, tuple(found)))
+        if not numeric and not values:
+            raise WrongUseError("There is no column to learn from.", "Give numbers, or texts with few different values.")
+        return cls(tuple(numeric), tuple(values))
+
+    @property
+    def origins(self) -> list[str]:
+        """Of each encoded column the one that it comes from."""
+        return [*self.numeric, *(name for name, values in self.values for _ in (values[:1] if len(values) == 2 else values))]
+
+    def apply(self, table: dict[str, npt.NDArray[Any]]) -> Floats:
+        missing = [n for n in (*self.numeric, *(n for n, _ in self.values)) if n not in table]
+        if missing:
+            raise WrongUseError(f"The table lacks {', '.join(missing)}.", "Give the columns that the model was fitted on.")
+        columns = [np.asarray(table[n], dtype=float) for n in self.numeric]
+        for name, values in self.values:
+            text = np.asarray([None if v is None else str(v) for v in table[name]], dtype=object)
+            columns += [(text == v).astype(float) for v in (values[:1] if len(values) == 2 else values)]
+        return np.column_stack(columns)
+
+
+@dataclass(frozen=True)
+class FittedChurn:
+    """Five boosters, each fitted without a fifth of the rows, and the line that brings their mean to probabilities."""
+
+    encoding: Encoding
+    boosters: tuple[Any, ...]
+    slope: float
+    shift: float
+    out_of_fold: Floats  # probabilities of the rows that it was fitted on, each by models that have not seen it
+    judged: Discrimination
+    leaks: tuple[str, ...]  # columns that alone tell who leaves: the future is in them
+
+    def predict(self, table: Any) -> Floats:
+        """The probability that each row's customer leaves."""
+        x = self.encoding.apply(columns_of(table))
+        found: Floats = _probability(self.slope * _margin(self.boosters, x) + self.shift)
+        return found
+
+    def contributions(self, table: Any) -> tuple[tuple[str, ...], Floats]:
+        """Of each row what each column adds to the log-odds (tree SHAP); columns that came of one are added up."""
+        x = self.encoding.apply(columns_of(table))
+        each = sum(b.predict(x, pred_contrib=True, **_threads(x))[:, :-1] for b in self.boosters) / len(self.boosters)
+        names = tuple(dict.fromkeys(self.encoding.origins))
+        found = np.zeros((len(x), len(names)))
+        for j, origin in enumerate(self.encoding.origins):
+            found[:, names.index(origin)] += each[:, j]
+        return names, found * self.slope
+
+
+@dataclass(frozen=True)
+class Churn:
+    """Gradient-boosted trees (LightGBM), calibrated on folds that they have not seen."""
+
+    folds: int = FOLDS
+    rounds: int = ROUNDS
+    seed: int = 20_260_101
+    leak_limit: float = LEAK
+    may_leak: tuple[str, ...] = ()  # columns that are allowed to tell as much alone
+
+    name: ClassVar[str] = "churn"
+
+    def fit(self, table: Any, left: Any, judge: bool = True) -> FittedChurn:
+        """From a feature table, one row a customer, and who left. ``judge`` also predicts every row by models that have not seen it.
+
+        Refused with fewer than 50 leavers or stayers.
+        """
+        columns = columns_of(table)
+        y = np.asarray(left).astype(bool)
+        if any(len(c) != len(y) for c in columns.values()):
+            raise WrongUseError("The features and the answers differ in length.", "Give one answer a row.")
+        if min(y.sum(), (~y).sum()) < LEAST_LEAVERS:
+            raise RefusedError(f"{int(y.sum())} of {len(y)} customers left; the model needs {LEAST_LEAVERS} who did and who did not.")
+        encoding = Encoding.of(columns)
+        x = encoding.apply(columns)
+        folds = self._folds(y)
+        boosters, slope, shift = self._crossed(x, y, folds)
+        judged = np.full(len(y), np.nan)
+        if judge:
+            for k in range(self.folds):
+                train, test = np.flatnonzero(folds != k), np.flatnonzero(folds == k)
+                inner, a, b = self._crossed(x[train], y[train], self._folds(y[train]))
+                judged[test] = _probability(a * _margin(inner, x[test]) + b)
+        return FittedChurn(
+            encoding,
+            boosters,
+            slope,
+            shift,
+            judged,
+            discrimination(judged, y) if judge else Discrimination.nothing(),
+            self._leaks(x, y, encoding),
+        )
+
+    def _folds(self, y: Bools) -> Ints:
+        """Of each row the fold, leavers and stayers alike in all of them."""
+        rng = np.random.default_rng(self.seed)
+        found = np.empty(len(y), np.int64)
+        for value in (True, False):
+            mine = np.flatnonzero(y == value)
+            found[rng.permutation(mine)] = np.arange(len(mine)) % self.folds
+        return found
+
+    def _crossed(self, x: Floats, y: Bools, folds: Ints) -> tuple[tuple[Any, ...], float, float]:
+        """A booster without each fold, and the calibration line of what they say of the folds that they have not seen."""
+        boosters, margin = [], np.empty(len(y))
+        for k in range(self.folds):
+            is_out = folds == k
+            booster = self._booster(x[~is_out], y[~is_out])
+            margin[is_out] = booster.predict(x[is_out], raw_score=True, **_threads(x))
+            boosters.append(booster)
+        slope, shift = calibration_line(margin, y)
+        return tuple(boosters), slope, shift
+
+    def _booster(self, x: Floats, y: Bools) -> Any:
+        lgb = lightgbm()
+        threads = _threads(x)
+        data = lgb.Dataset(x, label=y.astype(float), params={"verbosity": -1, **threads})
+        return lgb.train({**PARAMETERS, **threads, "seed": self.seed % 2**31}, data, num_boost_round=self.rounds)
+
+    def _leaks(self, x: Floats, y: Bools, encoding: Encoding) -> tuple[str, ...]:
+        alone: dict[str, float] = {}
+        for j, origin in enumerate(encoding.origins):
+            known = np.isfinite(x[:, j])
+            if known.sum() < len(y) / 2 or len(np.unique(y[known])) < 2:
+                continue
+            auc = discrimination(x[known, j], y[known]).auc
+            alone[origin] = max(alone.get(origin, 0.0), auc, 1 - auc)
+        return tuple(n for n, v in alone.items() if v >= self.leak_limit and n not in self.may_leak)
+
+
+def lightgbm() -> Any:
+    """The library, loaded where it is needed; where the system lacks what it needs, the error says what to install."""
+    try:
+        import lightgbm as loaded  # noqa: PLC0415 - takes a second to load
+    except OSError as error:
+        raise KeepwellError(
+            f"LightGBM can't be loaded: {error}", "Install the system's OpenMP library: libgomp1 (Debian), libomp (macOS)."
+        ) from error
+    return loaded
+
+
+def calibration_line(margin: Floats, y: Bools) -> tuple[float, float]:
+    """Slope and shift of Platt (1999), with his priors against certainty, by Newton's method."""
+    plus, minus = int(y.sum()), int((~y).sum())
+    target = np.where(y, (plus + 1) / (plus + 2), 1 / (minus + 2))
+    slope, shift = 1.0, 0.0
+    for _ in range(50):
+        p = _probability(slope * margin + shift)
+        gradient = np.array([((p - target) * margin).sum(), (p - target).sum()])
+        w = np.maximum(p * (1 - p), 1e-12)
+        hessian = np.array([[(w * margin**2).sum() + 1e-9, (w * margin).sum()], [(w * margin).sum(), w.sum() + 1e-9]])
+        step = np.linalg.solve(hessian, gradient)
+        slope, shift = slope - step[0], shift - step[1]
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(slope), float(shift)
+
+
+def _margin(boosters: Sequence[Any], x: Floats) -> Floats:
+    found: Floats = sum(b.predict(x, raw_score=True, **_threads(x)) for b in boosters) / len(boosters)
+    return found
+
+
+def _probability(margin: Floats) -> Floats:
+    found: Floats = 1 / (1 + np.exp(-margin))
+    return found
+
+
+def _threads(x: Floats) -> dict[str, int]:
+    """Threads that wait for each other cost more than they save where there is little to do; the trees are the same."""
+    return {"num_threads": 1} if x.size < SMALL else {}
+
+
+def _is_numeric(column: npt.NDArray[Any]) -> bool:
+    if column.dtype.kind in "biuf":
+        return True
+    try:
+        np.asarray([np.nan if v is None else v for v in column], dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,287 @@
+"""CLV: who is still active, how many orders will come, and what they are worth within a named horizon."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.special import gammaincinv
+
+from keepwell.models.btyd.gamma_gamma import GammaGamma
+from keepwell.models.btyd.hold_out import HoldOut, Naive, compared, naive
+from keepwell.models.btyd.model import FAMILIES, BuyingModel, Forecaster
+from keepwell.models.btyd.nbd import NegativeBinomial
+from keepwell.models.btyd.summary import Floats, Groups, Ints, Summary, grouped
+from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
+from keepwell.models.population import EPOCH, Population, population
+from keepwell.models.refusal import RefusedError
+
+LEAST_CUSTOMERS = 100
+LONGEST_HOLD_OUT = 365
+SAMPLE = 50_000  # customers among whom the families are compared; Pareto/NBD is also fitted on no more
+KNOWN_MARGINS = 0.95
+STEP = 1e-3
+WINDOWS = (7, 30, 90)
+NEXT_ORDER = {"next_order_from": 0.25, "next_order_on": 0.5, "next_order_to": 0.75}
+FARTHEST = 3_650  # days; what lies beyond is not told
+LABELS = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD", "nbd": "NBD"}
+
+
+@dataclass(frozen=True)
+class Clv:
+    """Chosen by the likelihood of a hold-out among BG/NBD, MBG/NBD and Pareto/NBD; values by Gamma-Gamma, discounted.
+
+    Orders are purchase days. CLV is margin where at least 95 % of the orders have one, else net revenue, and says which.
+    """
+
+    name: ClassVar[str] = "clv"
+    title: ClassVar[tuple[str, str]] = ("Customer lifetime value", "客户终身价值")
+    meaning: ClassVar[tuple[str, str]] = (
+        "How likely customers are still active, how often they will order and what that is worth, with intervals.",
+        "客户仍活跃的概率、未来订单数及其价值，均附置信区间。",
+    )
+
+    def estimate(self, sight: Sight) -> Estimate:
+        p, choices = sight.population, sight.choices
+        if len(p) < LEAST_CUSTOMERS:
+            raise RefusedError(
+                f"{len(p)} customers have bought; CLV needs {LEAST_CUSTOMERS}.", "Wait for more, or import an older history."
+            )
+        tried, baseline = _tried(sight)
+        best = tried[0]
+        summary = p.summary
+        groups, place = grouped(summary)
+        model = _fitted("bg_nbd" if best.family == NegativeBinomial.name else best.family, groups)
+        spend = _Spend.of(p)
+        seen = Forecaster(model, summary)
+        days = choices.horizon_days
+        expected, discounted = seen.expected(days), seen.discounted(days, choices.annual_rate)
+        low, high = seen.orders_interval(days)
+        value = spend.expected
+        clv = discounted * value
+        ratio = np.divide(discounted, expected, out=np.ones_like(expected), where=expected > 0)
+        worth = _Worth.of(seen, spend, expected, days, ratio)
+        clv_low, clv_high = worth.quantile(0.025), worth.quantile(0.975)
+        equity_low, equity_high = _equity_interval(sight, model, groups, place, spend, worth)
+        is_known = model.name != NegativeBinomial.name
+        scores = {
+            "probability_active": pa.array(seen.active) if is_known else pa.nulls(len(p), pa.float64()),
+            "expected_orders": pa.array(expected),
+            "expected_orders_low": pa.array(low.astype(float)),
+            "expected_orders_high": pa.array(high.astype(float)),
+            "clv": pa.array(clv),
+            "clv_low": pa.array(np.minimum(clv_low, clv)),
+            "clv_high": pa.array(np.maximum(clv_high, clv)),
+            **{f"buys_within_{h}_days": pa.array(seen.buys_within(h)) for h in WINDOWS},
+            **{name: _dates(seen.days_to_chance(chance), p.today) for name, chance in NEXT_ORDER.items()},
+        }
+        total = float(clv.sum())
+        return Estimate(
+            scores=scores,
+            parameters=_parameters(model, spend, days, choices.annual_rate, total, equity_low, equity_high),
+            judgements=_judgements(sight, tried, baseline),
+            verdict=_verdict(sight, best, model, spend, total),
+        )
+
+
+def _dates(days: Floats, today: int) -> pa.Array:
+    is_told = np.isfinite(days) & (days < FARTHEST)
+    found = (np.where(is_told, np.ceil(np.where(is_told, days, 0.0)), 0.0) + today).astype(np.int32)
+    return pa.array(found, mask=~is_told).cast(pa.date32())
+
+
+# ------------------------------------------------------------------- choice
+
+
+def _tried(sight: Sight) -> tuple[list[HoldOut], Naive]:
+    """All families on a sample, fitted until a cut and judged on what came after."""
+    p = sight.population
+    days = int(min(LONGEST_HOLD_OUT, (p.today - int(p.first_day.min())) // 3))
+    cut = p.as_of - timedelta(days=days)
+    chosen = np.flatnonzero(p.first_day <= (cut - EPOCH).days)
+    if len(chosen) > SAMPLE:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, SAMPLE).astype(np.int64)]
+    before = population(sight.session, cut, among=p.customers.take(pa.array(chosen)))
+    # who had only refunds until then is no buyer yet
+    at = pc.index_in(before.customers, p.customers).to_numpy()
+    whole = Summary(p.purchase_days[at] - 1, (p.last_day - p.first_day)[at].astype(float), (p.today - p.first_day[at]).astype(float))
+    return compared(before.summary, whole), naive(before.summary, whole)
+
+
+def _fitted(family: str, groups: Groups) -> BuyingModel:
+    used = groups
+    if family == "pareto_nbd" and len(groups.x) > SAMPLE:
+        some = np.linspace(0, len(groups.x) - 1, SAMPLE).astype(np.int64)
+        used = Groups(groups.x[some], groups.t_x[some], groups.age[some], groups.weight[some])
+    found: Any = FAMILIES[family].fitted(used)
+    model: BuyingModel = found
+    return model
+
+
+# -------------------------------------------------------------------- value
+
+
+@dataclass(frozen=True)
+class _Spend:
+    """What a purchase day is worth: by Gamma-Gamma, or the mean of all where that can't be fitted."""
+
+    is_margin: bool
+    x: Ints
+    mean: Floats
+    model: GammaGamma | None
+    overall: float
+    refused: str | None
+
+    @classmethod
+    def of(cls, p: Population) -> "_Spend":
+        is_margin = bool(p.with_margin.sum() >= KNOWN_MARGINS * p.orders.sum())
+        repeat, total = (p.repeat_margin, p.margin) if is_margin else (p.repeat_amount, p.amount)
+        x = p.purchase_days - 1
+        mean = np.divide(repeat, x, out=np.zeros(len(p)), where=x > 0)
+        overall = max(float(total.sum() / p.purchase_days.sum()), 0.0)
+        try:
+            return cls(is_margin, x, mean, GammaGamma.fitted(x, mean), overall, None)
+        except RefusedError as error:
+            return cls(is_margin, x, mean, None, overall, error.message)
+
+    @property
+    def expected(self) -> Floats:
+        return np.full(len(self.x), self.overall) if self.model is None else self.model.expected(self.x, self.mean)
+
+    def variances(self) -> tuple[Floats, Floats]:
+        if self.model is None:
+            # as spread as it is high: nothing is known of it
+            return np.full(len(self.x), self.overall**2), np.zeros(len(self.x))
+        within, between = self.model.variance(self.x, self.mean)
+        square = self.expected**2
+        # where the spread has no bound it is taken as ten times the mean
+        return np.where(np.isfinite(within), within, 100 * square), np.where(np.isfinite(between), between, 100 * square)
+
+
+@dataclass(frozen=True)
+class _Worth:
+    """What each customer's orders within the horizon may bring: none at all, or a gamma with this mean and variance, discounted."""
+
+    none: Floats  # chance of no order
+    mean: Floats
+    variance: Floats
+    ratio: Floats  # discounted ÷ plain
+
+    @classmethod
+    def of(cls, seen: Forecaster, spend: _Spend, expected: Floats, days: int, ratio: Floats) -> "_Worth":
+        within, between = spend.variances()
+        mean = spend.expected * expected
+        square = expected * within + seen.second_moment(days) * (between + spend.expected**2)
+        return cls(1 - seen.buys_within(days), mean, np.maximum(square - mean**2, 0.0), ratio)
+
+    def quantile(self, share: float) -> Floats:
+        some = np.maximum(1 - self.none, 1e-12)
+        found = np.zeros(len(self.mean))
+        may = np.flatnonzero((share > self.none) & (self.mean > 0))
+        mean, some, none = self.mean[may] / some[may], some[may], self.none[may]
+        variance = np.maximum((self.variance[may] + self.mean[may] ** 2) / some - mean**2, 1e-12 * mean**2)
+        found[may] = gammaincinv(mean**2 / variance, (share - none) / some) * variance / mean
+        return found * self.ratio
+
+
+def _equity_interval(sight: Sight, model: BuyingModel, groups: Groups, place: Ints, spend: _Spend, worth: _Worth) -> tuple[float, float]:
+    """95 % of the sum over all customers: what chance does to each of them, and what is not known of the parameters.
+
+    The latter by the infinitesimal jackknife, to which a weighted bootstrap of the groups comes with ever more replicates.
+    """
+    if model.fit.covariance is None:
+        return float("nan"), float("nan")
+    p, choices = sight.population, sight.choices
+    value = spend.expected
+
+    def sum_at(shift: Floats) -> float:
+        seen = Forecaster(model.moved(shift), p.summary)
+        return float(seen.discounted(choices.horizon_days, choices.annual_rate, 1) @ value)
+
+    influence: Floats = (model.scores(groups) @ (model.fit.covariance @ _slope(sum_at, len(model.parameter_names))))[place]
+    fitted = spend.model
+    covariance = fitted.fit.covariance if fitted is not None else None
+    if fitted is not None and covariance is not None:
+        orders = worth.mean / np.where(value > 0, value, 1.0) * worth.ratio
+        slope = _slope(lambda shift: float(orders @ fitted.moved(shift).expected(spend.x, spend.mean)), 3)
+        used = np.flatnonzero((spend.x > 0) & (spend.mean > 0))
+        influence[used] += fitted.scores(spend.x[used], spend.mean[used]) @ (covariance @ slope)
+    total = float((worth.mean * worth.ratio).sum())
+    half = 1.959963984540054 * float(np.sqrt((influence**2).sum() + (worth.variance * worth.ratio**2).sum()))
+    return total - half, total + half
+
+
+def _slope(sum_at: Callable[[Floats], float], size: int) -> Floats:
+    """How a sum moves with each log-parameter, by central differences."""
+    shifts = np.eye(size) * STEP
+    return np.array([(sum_at(s) - sum_at(-s)) / (2 * STEP) for s in shifts])
+
+
+# ------------------------------------------------------------------- report
+
+
+def _parameters(model: BuyingModel, spend: _Spend, days: int, rate: float, equity: float, low: float, high: float) -> list[Parameter]:
+    errors = model.standard_errors or {}
+    found = [Parameter(f"{model.name}.{n}", v, errors.get(n)) for n, v in model.parameters.items()]
+    if spend.model:
+        errors = spend.model.standard_errors or {}
+        found += [Parameter(f"gamma_gamma.{n}", v, errors.get(n)) for n, v in spend.model.parameters.items()]
+        found.append(Parameter("frequency_value_correlation", spend.model.correlation))
+    return [
+        *found,
+        Parameter("horizon_days", days),
+        Parameter("annual_rate", rate),
+        Parameter("is_margin", float(spend.is_margin)),
+        Parameter("customer_equity", equity),
+        Parameter("customer_equity_low", low),
+        Parameter("customer_equity_high", high),
+    ]
+
+
+def _judgements(sight: Sight, tried: list[HoldOut], baseline: Naive) -> list[Judgement]:
+    best, as_of = tried[0], sight.population.as_of
+    until = as_of - timedelta(days=best.days)
+
+    def judged(measure: str, value: float) -> Judgement:
+        return Judgement(measure, value, n=len(best.actual), trained_until=until, tested_until=as_of)
+
+    found = []
+    for h in tried:
+        orders = judged(f"{h.family}.holdout_orders", h.total_predicted)
+        found += [
+            judged(f"{h.family}.holdout_log_likelihood", h.log_likelihood),
+            replace(orders, baseline="actual", baseline_value=float(h.total_actual)),
+        ]
+    error = judged("mean_absolute_error", best.error)
+    return [
+        *found,
+        replace(error, baseline="own_rate", baseline_value=baseline.error, beats_baseline=best.error < baseline.error),
+        judged("interval_coverage", best.coverage),
+        judged("interval_coverage_of_buyers", best.coverage_of_buyers),
+        judged("interval_mean_width", best.mean_width),
+    ]
+
+
+def _verdict(sight: Sight, best: HoldOut, model: BuyingModel, spend: _Spend, equity: float) -> str:
+    off = best.total_predicted / best.total_actual - 1 if best.total_actual else 0.0
+    label = LABELS[best.family]
+    days, currency = sight.choices.horizon_days, sight.session.ground.currency
+    kind = ("margin", "毛利") if spend.is_margin else ("net revenue (margins are not known)", "净收入（毛利未知）")
+    english = (
+        f"{label} fits the last {best.days} days best: {best.total_predicted:,.0f} orders expected, {best.total_actual:,} came ({off:+.0%}). "
+        f"The customers are worth {equity:,.0f} {currency} of {kind[0]} in the next {days} days."
+    )
+    chinese = (
+        f"{label} 对最近 {best.days} 天拟合最好：预期 {best.total_predicted:,.0f} 单，实际 {best.total_actual:,} 单（{off:+.0%}）。"
+        f"未来 {days} 天客户价值合计 {equity:,.0f} {currency}（{kind[1]}）。"
+    )
+    if model.name == NegativeBinomial.name:
+        english += " Nobody is seen to leave, so whether a customer is still active can't be told."
+        chinese += "数据中看不出客户流失，因此无法判断客户是否仍活跃。"
+    if spend.refused:
+        english += f" Every order counts with the mean value: {spend.refused}"
+        chinese += "每单按平均价值计算。"
+    return sight.say(english, chinese)

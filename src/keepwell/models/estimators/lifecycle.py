@@ -1,0 +1,82 @@
+"""Lifecycle: where a customer stands between first and last purchase, by declared rules."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from keepwell.core.errors import WrongUseError
+from keepwell.models.btyd.summary import Ints
+from keepwell.models.estimator import Estimate, Parameter, Sight
+from keepwell.models.estimators.rfm import coded
+from keepwell.models.population import Population
+from keepwell.models.refusal import RefusedError
+
+STAGES = ("lost", "dormant", "returned", "new", "growing", "declining", "mature")
+LABELS = {
+    "lead": ("Lead", "潜在客户"),
+    "lost": ("Lost", "已流失"),
+    "dormant": ("Dormant", "休眠"),
+    "returned": ("Returned", "回流"),
+    "new": ("New", "新客户"),
+    "growing": ("Growing", "成长"),
+    "declining": ("Declining", "下滑"),
+    "mature": ("Mature", "成熟"),
+}
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """The first rule that fits counts; N are ``inactive_days``, by default the workspace's.
+
+    Lost: no order for more than 2N days. Dormant: for more than N. Returned: the last order within N days, after a gap of more than N.
+    New: the first order within N days. Growing, declining: the spend of 180 days above 1.1, below 0.7 times that of the 180 before.
+    Mature otherwise.
+    """
+
+    inactive_days: int | None = None
+    growing: float = 1.1
+    declining: float = 0.7
+
+    name: ClassVar[str] = "lifecycle"
+    title: ClassVar[tuple[str, str]] = ("Lifecycle", "客户生命周期")
+    meaning: ClassVar[tuple[str, str]] = (
+        "Where customers stand between first and last purchase: new, growing, mature, declining, dormant, lost, returned.",
+        "客户所处的生命周期阶段：新客户、成长、成熟、下滑、休眠、已流失、回流。",
+    )
+
+    def __post_init__(self) -> None:
+        if self.inactive_days is not None and self.inactive_days < 1:
+            raise WrongUseError(f"{self.inactive_days} days can't make a customer inactive.", "Give 1 or more.")
+
+    def assign(self, p: Population, inactive_days: int) -> Ints:
+        """Of each buyer the place of the stage in ``STAGES``."""
+        n, recency = inactive_days, p.recency
+        now, before = p.half_amount, p.half_before_amount
+        rules = [
+            recency > 2 * n,
+            recency > n,
+            p.last_day - p.previous_day > n,
+            p.today - p.first_day <= n,
+            now > self.growing * before,
+            now < self.declining * before,
+        ]
+        found: Ints = np.select(rules, range(len(rules)), default=len(rules)).astype(np.int64)
+        return found
+
+    def estimate(self, sight: Sight) -> Estimate:
+        p = sight.population
+        if not len(p):
+            raise RefusedError("Nobody has bought.", "Import orders.")
+        n = self.inactive_days or sight.choices.inactive_days
+        place = self.assign(p, n)
+        counts = np.bincount(place, minlength=len(STAGES))
+        gone = int(counts[0] + counts[1])
+        return Estimate(
+            scores={"lifecycle_stage": coded(place, STAGES)},
+            parameters=[Parameter("inactive_days", n)],
+            verdict=sight.say(
+                f"{len(p) - gone:,} of {len(p):,} buyers bought within {n} days; {int(counts[3]):,} are new, {int(counts[5]):,} declining.",
+                f"{len(p):,} 位买家中有 {len(p) - gone:,} 位在 {n} 天内购买过；新客户 {int(counts[3]):,} 位，下滑 {int(counts[5]):,} 位。",
+            ),
+        )

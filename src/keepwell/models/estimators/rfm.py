@@ -1,0 +1,200 @@
+"""RFM: how recently, how often and for how much a customer bought, as scores; and the groups to which they lead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from keepwell.core.errors import WrongUseError
+from keepwell.models.btyd.summary import Floats, Ints
+from keepwell.models.estimator import Estimate, Parameter, Sight
+from keepwell.models.refusal import RefusedError
+from keepwell.models.scoring import quantile_thresholds, scored
+from keepwell.models.tables import column, columns_of
+
+Range = tuple[int, int]
+LEAST_BUYERS = 500
+LEAST_DAYS = 180
+RECENT_DAYS = 30
+DIMENSIONS = ("recency", "frequency", "money")
+
+
+@dataclass(frozen=True)
+class Group:
+    """A named group: the scores that lead to it, both ends included."""
+
+    name: str
+    label: tuple[str, str]
+    recency: Range
+    frequency: Range
+    money: Range
+
+
+_ANY = (1, 5)
+# the first that fits counts; written for five levels, and brought down to three by `_three`
+GROUPS = (
+    Group("champions", ("Champions", "冠军客户"), (4, 5), (4, 5), (4, 5)),
+    Group("loyal", ("Loyal", "忠诚客户"), (3, 5), (3, 5), _ANY),
+    Group("recent", ("Recent", "近期客户"), (4, 5), _ANY, _ANY),
+    Group("needs_attention", ("Needs attention", "需要关注"), (3, 3), _ANY, _ANY),
+    Group("at_risk", ("At risk", "流失风险"), (1, 2), (3, 5), _ANY),
+    Group("at_risk", ("At risk", "流失风险"), (1, 2), _ANY, (4, 5)),
+    Group("inactive", ("Inactive", "不活跃"), (1, 2), _ANY, _ANY),
+)
+_THREE = {1: 1, 2: 1, 3: 2, 4: 3, 5: 3}
+LABELS = {g.name: g.label for g in GROUPS}
+
+
+@dataclass(frozen=True)
+class RfmScores:
+    """Of each customer three scores, their weighted mean, and the place of the group in ``names`` (−1: none fits)."""
+
+    recency: Ints
+    frequency: Ints
+    money: Ints
+    score: Floats
+    group: Ints
+    names: tuple[str, ...]
+
+    @property
+    def groups(self) -> list[str | None]:
+        return [self.names[g] if g >= 0 else None for g in self.group.tolist()]
+
+
+@dataclass(frozen=True)
+class FittedRfm:
+    """Thresholds: of recency (days), frequency and money the upper ends of all bins but the last, ascending."""
+
+    rules: "Rfm"
+    recency: Floats
+    frequency: Floats
+    money: Floats
+
+    def score(self, table: Any) -> RfmScores:
+        """Scores of a table with columns recency (days), frequency and money, one row a customer."""
+        r, f, m = _columns(table)
+        found = self.rules.levels + 1 - scored(r, self.recency), scored(f, self.frequency), scored(m, self.money)
+        weights = np.array(self.rules.weights, dtype=float)
+        mean = sum(w * s for w, s in zip(weights, found, strict=True)) / weights.sum()
+        groups = self.rules.groups_used
+        names = tuple(dict.fromkeys(g.name for g in groups))
+        place = np.full(len(r), -1, np.int64)
+        for g in groups:
+            fits = place < 0
+            for s, (low, high) in zip(found, (g.recency, g.frequency, g.money), strict=True):
+                fits &= (s >= low) & (s <= high)
+            place[fits] = names.index(g.name)
+        return RfmScores(*found, mean, place, names)
+
+    def map(self) -> list[dict[str, Any]]:
+        """Which scores lead to which group, as rows to print."""
+        return [
+            {"group": g.name, "recency": _shown(g.recency), "frequency": _shown(g.frequency), "money": _shown(g.money)}
+            for g in self.rules.groups_used
+        ]
+
+
+@dataclass(frozen=True)
+class Rfm:
+    """Scores 1 (worst) to ``levels`` (best) by quantiles, or by fixed ``thresholds`` (upper ends, recency in days); ties share a score.
+
+    ``weights`` are those of recency, frequency and money in the mean score. ``groups`` are read in order, the first that fits counts.
+    """
+
+    levels: int = 5
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    thresholds: tuple[Sequence[float], Sequence[float], Sequence[float]] | None = None
+    groups: tuple[Group, ...] = field(default=GROUPS)
+    least_buyers: int = LEAST_BUYERS
+    least_days: int = LEAST_DAYS
+    recent_days: int = RECENT_DAYS
+
+    name: ClassVar[str] = "rfm"
+    title: ClassVar[tuple[str, str]] = ("RFM", "RFM 分群")
+    meaning: ClassVar[tuple[str, str]] = (
+        "How recently, how often and for how much customers bought, as scores and named groups.",
+        "按最近一次购买、购买频次与金额打分，并归入命名分群。",
+    )
+
+    def __post_init__(self) -> None:
+        if self.levels not in {3, 5}:
+            raise WrongUseError(f"RFM has no {self.levels} levels.", "Choose 3 or 5.")
+        if len(self.weights) != len(DIMENSIONS) or min(self.weights) < 0 or not sum(self.weights) > 0:
+            raise WrongUseError(f"The weights of RFM are {self.weights}.", "Give three numbers that are not negative, and not all 0.")
+        for name, ends in zip(DIMENSIONS, self.thresholds or (), strict=False):
+            if len(ends) != self.levels - 1 or list(ends) != sorted(ends):
+                raise WrongUseError(f"The thresholds of {name} are {list(ends)}.", f"Give {self.levels - 1} numbers in ascending order.")
+
+    @property
+    def groups_used(self) -> tuple[Group, ...]:
+        if self.levels == 5 or self.groups is not GROUPS:
+            return self.groups
+        return tuple(Group(g.name, g.label, *(_three(r) for r in (g.recency, g.frequency, g.money))) for g in self.groups)
+
+    def fit(self, table: Any) -> FittedRfm:
+        """Thresholds from a table with columns recency (days), frequency and money, unless they are fixed."""
+        if self.thresholds:
+            return FittedRfm(self, *(np.asarray(ends, dtype=float) for ends in self.thresholds))
+        r, f, m = _columns(table)
+        return FittedRfm(self, *(quantile_thresholds(v, self.levels) for v in (r, f, m)))
+
+    def estimate(self, sight: Sight) -> Estimate:
+        """RFM of all buyers; refused with few buyers, a short history, or without a recent order."""
+        p = sight.population
+        self._check(len(p), int(p.today - p.first_day.min(initial=p.today)), int(p.recency.min(initial=10**9)))
+        table = {"recency": p.recency, "frequency": p.orders, "money": p.amount}
+        fitted = self.fit(table)
+        found = fitted.score(table)
+        parameters = [
+            Parameter(f"{name}_{i}", float(v))
+            for name, ends in zip(DIMENSIONS, (fitted.recency, fitted.frequency, fitted.money), strict=True)
+            for i, v in enumerate(ends, 1)
+        ]
+        counts = np.bincount(found.group[found.group >= 0], minlength=len(found.names))
+        top = int(counts[found.names.index("champions")]) if "champions" in found.names else 0
+        return Estimate(
+            scores={
+                "rfm_recency": pa.array(found.recency),
+                "rfm_frequency": pa.array(found.frequency),
+                "rfm_money": pa.array(found.money),
+                "rfm_score": pa.array(found.score),
+                "rfm_group": coded(found.group, found.names),
+            },
+            parameters=parameters,
+            verdict=sight.say(
+                f"{len(p):,} buyers scored; {top:,} of them are champions.", f"已为 {len(p):,} 位买家评分，其中冠军客户 {top:,} 位。"
+            ),
+        )
+
+    def _check(self, buyers: int, days: int, newest: int) -> None:
+        if buyers < self.least_buyers:
+            raise RefusedError(f"{buyers} customers have bought; RFM needs {self.least_buyers}.", "With so few, look at them one by one.")
+        if days < self.least_days:
+            raise RefusedError(f"The orders go back {days} days; RFM needs {self.least_days}.", "Import an older history, or wait.")
+        if newest > self.recent_days:
+            raise RefusedError(
+                f"The last order is {newest} days old; RFM needs one of the last {self.recent_days} days.", "Import the newest orders."
+            )
+
+
+def coded(places: Ints, names: Sequence[str]) -> pa.Array:
+    """Names by their places; −1 is empty."""
+    codes = pa.array(places, mask=places < 0, type=pa.int32(), from_pandas=False, safe=False) if len(places) else pa.array([], pa.int32())
+    return pa.DictionaryArray.from_arrays(codes, pa.array(list(names), pa.string())).cast(pa.string())
+
+
+def _columns(table: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    found = columns_of(table)
+    r, f, m = (column(found, n) for n in DIMENSIONS)
+    return r, f, m
+
+
+def _three(given: Range) -> Range:
+    return _THREE[given[0]], _THREE[given[1]]
+
+
+def _shown(given: Range) -> str:
+    return str(given[0]) if given[0] == given[1] else f"{given[0]}-{given[1]}"

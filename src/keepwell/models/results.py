@@ -1,0 +1,178 @@
+"""All estimators of a refresh in their order, and what they found as rows of the derived tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from keepwell.core.settings import Locale
+from keepwell.engine.sql import Steps
+from keepwell.lake.delta import schema_of
+from keepwell.lake.table import META_COLUMNS, table
+from keepwell.metrics.session import Session
+from keepwell.models.choices import Choices
+from keepwell.models.estimator import REGISTRY, Estimate, Previous, Sight, estimator
+from keepwell.models.population import Population, keep_purchase_days, population
+from keepwell.models.refusal import RefusedError
+
+# scores that are states: with the state before, and the day from which this one holds
+STATES = ("rfm_group", "tier", "lifecycle_stage")
+LEAD = "lead"
+DERIVED = ("customer_scores", "cohort_values", "basket_rules", "topics", "model_parameters", "model_reports")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rows by derived table, and why an estimator did not estimate."""
+
+    tables: dict[str, pa.Table]
+    refused: dict[str, str]
+
+
+def estimated(session: Session, run_id: str, choices: Choices, locale: Locale, previous: Previous | None) -> Results:
+    """Every estimator of the registry on the lake as of the session's day; nothing where there are neither orders nor customers."""
+    if not session.tables.rows("orders"):
+        return Results({}, {})
+    keep_purchase_days(session)
+    buyers = population(session, session.last_day)
+    done: dict[str, Estimate] = {}
+    refused: dict[str, RefusedError] = {}
+    for name in REGISTRY:
+        try:
+            done[name] = estimator(name).estimate(Sight(session, buyers, choices, locale, previous, done))
+        except RefusedError as error:
+            refused[name] = error
+    tables = {
+        "customer_scores": _scores(session, buyers, done, previous),
+        "model_parameters": _parameters(done),
+        "model_reports": _reports(done, refused),
+    }
+    for found in done.values():
+        tables |= found.tables
+    return Results({n: typed(n, t, run_id) for n, t in tables.items()}, {n: e.message for n, e in refused.items()})
+
+
+def typed(name: str, rows: pa.Table, run_id: str) -> pa.Table:
+    """The rows with every column that the derived table has, in its types; what was not found is empty."""
+    meta = {c for c, _ in META_COLUMNS}
+    columns = {}
+    for field in schema_of(table(name)):
+        if field.name in meta:
+            continue
+        if field.name == "run_id":
+            columns[field.name] = pa.array([run_id], pa.string()).take(pa.array(np.zeros(rows.num_rows, np.int64)))
+        elif field.name in rows.column_names:
+            columns[field.name] = _cast(rows.column(field.name), field.type)
+        else:
+            columns[field.name] = pa.nulls(rows.num_rows, field.type)
+    return pa.table(columns)
+
+
+def _cast(values: Any, kind: pa.DataType) -> Any:
+    if pa.types.is_decimal(kind) and pa.types.is_floating(values.type):
+        # a floating number may have more digits than an amount; it is rounded, not refused
+        return pc.round(values, kind.scale).cast(pa.decimal128(38, kind.scale)).cast(kind)
+    return values.cast(kind)
+
+
+def _scores(session: Session, p: Population, done: Mapping[str, Estimate], previous: Previous | None) -> pa.Table:
+    columns: dict[str, Any] = {
+        "customer_id": p.customers,
+        "last_order_on": pa.array(p.last_day.astype(np.int32), pa.int32()).cast(pa.date32()),
+        "orders": pa.array(p.orders),
+        "net_amount": pa.array(p.amount),
+        "net_amount_12m": pa.array(p.year_amount),
+    }
+    for found in done.values():
+        columns |= found.scores
+    rows = pa.table(columns)
+    leads = _leads(session, p)
+    if len(leads):
+        given = {"customer_id": leads, "orders": pa.array(np.zeros(len(leads), np.int64))}
+        if "lifecycle_stage" in rows.column_names:
+            given["lifecycle_stage"] = pa.array([LEAD]).take(pa.array(np.zeros(len(leads), np.int64)))
+        rows = pa.concat_tables([rows, pa.table(given)], promote_options="default")
+    rows = rows.append_column("as_of", pa.array([p.as_of], pa.date32()).take(pa.array(np.zeros(rows.num_rows, np.int64))))
+    return _with_history(rows, previous)
+
+
+def _leads(session: Session, p: Population) -> pa.Array:
+    """Customers of whom there is no order."""
+    if not session.tables.rows("customers"):
+        return pa.array([], pa.string())
+    session.make_ready("customers")
+    session.engine.lend("_buyers_ids", pa.table({"customer_id": p.customers}))
+    steps = Steps().then(
+        "leads",
+        "select c.customer_id from customers as c left join _buyers_ids as b on b.customer_id = c.customer_id\n"
+        "where b.customer_id is null order by c.customer_id",
+    )
+    return session.engine.arrow(steps).column("customer_id").combine_chunks()
+
+
+def _with_history(rows: pa.Table, previous: Previous | None) -> pa.Table:
+    """Beside each state the one before it, and since when it has held as far as runs have seen."""
+    today = rows.column("as_of")
+    at = pc.index_in(rows.column("customer_id"), previous.scores.column("customer_id")) if previous else None
+    for state in STATES:
+        if state not in rows.column_names:
+            continue
+        now = rows.column(state)
+        before, since = pa.nulls(rows.num_rows, pa.string()), pc.if_else(pc.is_valid(now), today, None)
+        if previous is not None and state in previous.scores.column_names:
+            was, was_before, was_since = (previous.scores.column(n).take(at) for n in (state, f"{state}_previous", f"{state}_since"))
+            is_same = pc.fill_null(pc.equal(was, now), fill_value=False)
+            before = pc.if_else(is_same, was_before, was)
+            since = pc.if_else(is_same, was_since, since)
+        rows = rows.append_column(f"{state}_previous", before).append_column(f"{state}_since", since)
+    return rows
+
+
+def _parameters(done: Mapping[str, Estimate]) -> pa.Table:
+    listed = [(name, p) for name, e in done.items() for p in e.parameters]
+    return pa.table({
+        "model": pa.array([n for n, _ in listed], pa.string()),
+        "parameter": pa.array([p.name for _, p in listed], pa.string()),
+        "value": pa.array([_finite(p.value) for _, p in listed], pa.float64()),
+        "standard_error": pa.array([_finite(p.standard_error) for _, p in listed], pa.float64()),
+    })  # fmt: skip
+
+
+VERDICT, REFUSED = "verdict", "refused"
+
+
+def _reports(done: Mapping[str, Estimate], refused: Mapping[str, RefusedError]) -> pa.Table:
+    rows: list[dict[str, Any]] = []
+    for name in REGISTRY:
+        if name in refused:
+            error = refused[name]
+            rows.append({"model": name, "measure": REFUSED, "note": " ".join(filter(None, (error.message, error.hint)))})
+            continue
+        rows.append({"model": name, "measure": VERDICT, "note": done[name].verdict})
+        rows += [
+            {
+                "model": name, "measure": j.measure, "trained_until": j.trained_until, "tested_until": j.tested_until, "n": j.n,
+                "value": _finite(j.value), "ci_low": _finite(j.ci_low), "ci_high": _finite(j.ci_high), "baseline": j.baseline,
+                "baseline_value": _finite(j.baseline_value), "beats_baseline": j.beats_baseline, "note": j.note,
+            }
+            for j in done[name].judgements
+        ]  # fmt: skip
+    schema = pa.schema([f for f in schema_of(table("model_reports")) if f.name != "run_id" and f.name not in {c for c, _ in META_COLUMNS}])
+    return pa.Table.from_pylist(rows, schema)
+
+
+def _finite(value: float | None) -> float | None:
+    """What is not a number is empty: no table holds NaN."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def previous_of(run_id: str, as_of: Any, parameters: Sequence[Mapping[str, Any]], scores: pa.Table) -> Previous:
+    """What a run knew, from its stored rows."""
+    by_model: dict[str, dict[str, float]] = {}
+    for row in parameters:
+        if row["value"] is not None:
+            by_model.setdefault(row["model"], {})[row["parameter"]] = row["value"]
+    return Previous(run_id, as_of, by_model, scores)

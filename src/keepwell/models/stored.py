@@ -1,0 +1,103 @@
+"""What runs wrote of customers and models, read back."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from keepwell.core.errors import KeepwellError, unknown
+from keepwell.core.settings import Locale
+from keepwell.engine.sql import Steps, literal, names, quoted
+from keepwell.lake import runs
+from keepwell.lake.lake import Lake
+from keepwell.lake.runs import Run
+from keepwell.models.estimator import REGISTRY, Previous, estimator
+from keepwell.models.results import REFUSED, STATES, VERDICT, previous_of
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a run's estimator found and how well it holds; ``refused`` says why it did not estimate."""
+
+    name: str
+    title: str
+    meaning: str
+    run_id: str
+    as_of: date
+    verdict: str | None
+    refused: str | None
+    measures: tuple[dict[str, Any], ...]
+    parameters: tuple[dict[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        shown = dict(self.__dict__)
+        return shown | {"as_of": self.as_of.isoformat(), "measures": list(self.measures), "parameters": list(self.parameters)}
+
+
+def run_with_scores(lake: Lake, run_id: str | None = None) -> Run:
+    """The published run, or that one; an error tells what to do where it knows nothing of models."""
+    found = runs.run(lake, run_id) if run_id else runs.published_or_none(lake)
+    if found is None:
+        raise KeepwellError("Nothing has been computed yet.", "Run `keepwell refresh`.")
+    if "model_reports" not in found.results:
+        raise KeepwellError(
+            f"{found.run_id} knows nothing of models: there were no orders, or it is older than they are.", "Run `keepwell refresh`."
+        )
+    return found
+
+
+def rows_of_run(lake: Lake, run: Run, name: str, columns: str = "*", rest: str = "") -> pa.Table:
+    """The rows that a run wrote into a derived table; ``rest`` is SQL that follows the condition on the run."""
+    snapshot = lake.snapshot({name: run.results[name]} if name in run.results else {})
+    with lake.engine(lake.folder / ".spill") as engine:
+        snapshot.register(engine, name)
+        query = f"select {columns} from {quoted(name)} where run_id = {literal(run.run_id)} {rest}"
+        return engine.arrow(Steps().then("stored", query))
+
+
+def known_before(lake: Lake, day: date) -> Previous | None:
+    """What the published run, if it looked from the same or an earlier day, knew of customers."""
+    published = runs.published_or_none(lake)
+    if published is None or published.as_of > day or "customer_scores" not in published.results:
+        return None
+    states = names(["customer_id", *(n for s in STATES for n in (s, f"{s}_previous", f"{s}_since"))])
+    scores = rows_of_run(lake, published, "customer_scores", states, "order by customer_id").combine_chunks()
+    parameters: list[dict[str, Any]] = rows_of_run(lake, published, "model_parameters", "model, parameter, value").to_pylist()
+    return previous_of(published.run_id, published.as_of, parameters, scores)
+
+
+def model_cards(lake: Lake, locale: Locale, run_id: str | None = None) -> list[ModelCard]:
+    """Every estimator of a run, in their order."""
+    run = run_with_scores(lake, run_id)
+    reports = rows_of_run(lake, run, "model_reports").to_pylist()
+    parameters = rows_of_run(lake, run, "model_parameters").to_pylist()
+    known = [n for n in REGISTRY if any(r["model"] == n for r in reports)]
+    return [_card(name, run, locale, reports, parameters) for name in known]
+
+
+def model_card(lake: Lake, locale: Locale, name: str, run_id: str | None = None) -> ModelCard:
+    """That estimator of a run; an unknown name answers with the nearest one."""
+    found = {c.name: c for c in model_cards(lake, locale, run_id)}
+    if name not in found:
+        raise unknown("model", name, found)
+    return found[name]
+
+
+def _card(name: str, run: Run, locale: Locale, reports: list[dict[str, Any]], parameters: list[dict[str, Any]]) -> ModelCard:
+    place = 1 if locale is Locale.CHINESE else 0
+    told = estimator(name)
+    mine = [r for r in reports if r["model"] == name]
+    notes = {r["measure"]: r["note"] for r in mine}
+    hidden = {"run_id", "model", "source", "batch_id", "updated_at"}
+    return ModelCard(
+        name=name,
+        title=told.title[place],
+        meaning=told.meaning[place],
+        run_id=run.run_id,
+        as_of=run.as_of,
+        verdict=notes.get(VERDICT),
+        refused=notes.get(REFUSED),
+        measures=tuple({k: v for k, v in r.items() if k not in hidden} for r in mine if r["measure"] not in {VERDICT, REFUSED}),
+        parameters=tuple({k: p[k] for k in ("parameter", "value", "standard_error")} for p in parameters if p["model"] == name),
+    )
