@@ -7,6 +7,9 @@
     ws.kpi("active_customers", grain="month", since="2026-01")    # readings with interval, n and change
     ws.kpi("revenue", by="region", period="2026-Q3").to_pandas()
     ws.customers(where="country = 'CN'", columns=["customer_id", "region"])
+    ws.customers(sort="clv", columns=["customer_id", "clv", "probability_active"], limit=20)
+    ws.model("clv").verdict                                       # what it found, and whether to believe it
+    kw.models.BetaGeo().fit(summary).predict(horizon_days=365)    # estimators work without a workspace
 
 Names are loaded when they are first used, so importing the package costs nothing.
 """
@@ -15,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keepwell import models
     from keepwell.core.errors import KeepwellError
     from keepwell.metrics.reading import Reading, Readings
     from keepwell.surfaces.python import Workspace, open  # noqa: A004 - reads as keepwell.open(…)
@@ -29,10 +33,12 @@ _HOMES = {
     "open": "keepwell.surfaces.python",
 }
 
-__all__ = ["KeepwellError", "Reading", "Readings", "Workspace", "__version__", "open"]
+__all__ = ["KeepwellError", "Reading", "Readings", "Workspace", "__version__", "models", "open"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "models":
+        return importlib.import_module("keepwell.models")
     if name not in _HOMES:
         raise AttributeError(f"module 'keepwell' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

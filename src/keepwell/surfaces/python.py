@@ -14,10 +14,10 @@ from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
 from keepwell.core.yaml_file import YamlError
-from keepwell.engine.sql import Steps, names, quoted
+from keepwell.customers.card import CustomerCard, customer_card
+from keepwell.customers.lists import customer_list
 from keepwell.engine.walls import check_expression
 from keepwell.lake import runs
-from keepwell.lake.entity import entity
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.metrics.evaluate import Question, evaluate, rows_of
@@ -29,6 +29,7 @@ from keepwell.metrics.lineage import lineage, sources
 from keepwell.metrics.measure import Shape
 from keepwell.metrics.reading import Reading, Readings
 from keepwell.metrics.session import Session, Tables
+from keepwell.models.stored import ModelCard, model_card, model_cards
 from keepwell.surfaces.answers import Behind, Definition, Explained, Rows
 from keepwell.surfaces.stored import check_same_definitions, stored_or_none
 from keepwell.surfaces.worker.engines import reading_engine
@@ -227,20 +228,34 @@ class Workspace:
         reading = readings[0] if readings else None
         return Definition(found, came_from, period.label, reading.coverage if reading else None, reading.fresh_until if reading else None)
 
-    def customers(self, where: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None) -> Rows:
-        """Customers without their personal columns, ordered by id; ``where`` is SQL over their columns."""
-        known = [c.name for c in entity("customers").stored_columns]
-        wanted = list(columns) if columns else known
-        for name in wanted:
-            if name not in known:
-                raise WrongUseError(f"Customers have no column {name!r}.", did_you_mean(name, known))
-        condition = f"where {check_expression(where)}" if where else ""
-        lake = self.lake
-        with lake.engine(lake.folder / ".spill") as engine:
-            lake.snapshot().register(engine, "customers")
-            at_most = f"limit {int(limit)}" if limit is not None else ""
-            query = f"select {names_of(wanted)} from customers {condition} order by {quoted('customer_id')} {at_most}"
-            return Rows(engine.arrow(Steps().then("customers", query)))
+    def customers(
+        self,
+        where: str | None = None,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+        *,
+        sort: str | None = None,
+        segment: str | None = None,
+    ) -> Rows:
+        """Customers without their personal columns; ``where`` is SQL over their columns and the scores of the published run.
+
+        Ordered by id, or by the column ``sort``, highest first (``-`` before it: lowest first). ``segment`` is an RFM group, a
+        lifecycle stage, a tier, a cluster or a churn band.
+        """
+        return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit))
+
+    def customer(self, customer_id: str) -> CustomerCard:
+        """A customer's card: columns, scores of the published run, and why each score is what it is."""
+        settings = self.place.settings
+        return customer_card(self.lake, customer_id, settings.locale, settings.currency)
+
+    def models(self, run: str | None = None) -> list[ModelCard]:
+        """What the estimators of the published run, or of ``run``, found, and how well each holds."""
+        return model_cards(self.lake, self.place.settings.locale, run)
+
+    def model(self, name: str, run: str | None = None) -> ModelCard:
+        """One of :meth:`models`."""
+        return model_card(self.lake, self.place.settings.locale, name, run)
 
     def runs(self) -> list[Run]:
         """Every run, oldest first."""
@@ -283,10 +298,6 @@ def _part_names(found: Kpi, known: dict[str, Kpi]) -> dict[str, tuple[Kpi, int]]
     if len(found.measure.parts) == 1:
         return {"rows": (found, 0)}
     return {"numerator": (found, 0), "denominator": (found, 1)}
-
-
-def names_of(columns: Sequence[str]) -> str:
-    return names(list(columns))
 
 
 def _grain(name: str) -> Grain:

@@ -1,4 +1,4 @@
-"""Commands about numbers: refresh, runs, show, kpi, customers."""
+"""Commands about numbers: refresh, runs, show, kpi."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -34,7 +34,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("runs")(list_runs)
     app.command("show")(show_run)
     app.command("kpi")(read_kpis)
-    app.command("customers")(list_customers)
 
 
 def refresh(
@@ -199,25 +198,3 @@ def _trends(
         )
         for r in found
     }
-
-
-def list_customers(
-    context: typer.Context,
-    where: Annotated[str | None, typer.Option(help="Only customers for whom this SQL holds.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    format_: FormatOption = Format.TABLE,
-    output: OutputOption = None,
-) -> None:
-    """List customers, without their personal data."""
-    workspace = opened(context)
-    found = workspace.customers(where=where, limit=limit)
-    rows = found.to_json()
-
-    def table() -> Table:
-        filled = [c for c in found.table.column_names if any(row[c] is not None for row in rows)] or ["customer_id"]
-        shown = Table(*filled, box=None, pad_edge=False)
-        for row in rows:
-            shown.add_row(*(Text("" if row[c] is None else str(row[c])) for c in filled))
-        return shown
-
-    answer(rows, table, format_, output)

@@ -13,13 +13,11 @@ from keepwell.core.errors import KeepwellError
 from keepwell.core.ids import new_id
 from keepwell.core.periods import Grain, Span
 from keepwell.core.progress import Progress, Silent, step
-from keepwell.core.settings import EngineName, Profile
+from keepwell.core.settings import EngineName, Profile, Settings
 from keepwell.core.workspace import Workspace
-from keepwell.engine.protocol import Engine
 from keepwell.lake import maintenance, runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
-from keepwell.lake.snapshots import Snapshot
 from keepwell.metrics.cut import AGE
 from keepwell.metrics.dimensions import path_of, shared_name
 from keepwell.metrics.evaluate import Question, read
@@ -27,7 +25,10 @@ from keepwell.metrics.fact import facts
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.kpi_file import catalogue
 from keepwell.metrics.reading import Reading, Readings
-from keepwell.metrics.session import Ground, Session
+from keepwell.metrics.session import Ground, Session, Tables
+from keepwell.models.choices import Choices
+from keepwell.models.results import estimated
+from keepwell.models.stored import known_before
 from keepwell.surfaces.worker.engines import reading_engine
 
 # what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
@@ -73,9 +74,12 @@ def refresh(
     with reading_engine(workspace.settings, lake, name=engine, task=run_id, progress=progress) as reader:
         with _timed(watcher, seconds, "KPIs"):
             problems: dict[str, str] = {}
-            readings = _readings(reader, lake.snapshot(versions), known, ground_of(workspace, day), as_of, problems)
+            session = Session(reader, lake.snapshot(versions), ground_of(workspace, day), as_of, keeps=True)
+            readings = _readings(session, known, problems)
+        with _timed(watcher, seconds, "models"):
+            found = estimated(session, run_id, choices_of(workspace.settings), workspace.settings.locale, known_before(lake, day))
         with _timed(watcher, seconds, "write"):
-            results = runs.store_results(lake, run_id, started, {"kpi_values": kpi_values(run_id, readings)})
+            results = runs.store_results(lake, run_id, started, {"kpi_values": kpi_values(run_id, readings), **found.tables})
     run = Run(
         run_id=run_id,
         as_of=day,
@@ -104,10 +108,14 @@ def _timed(progress: Progress, seconds: dict[str, float], name: str) -> Iterator
     seconds[name] = round(time.perf_counter() - began, 3)
 
 
-def _readings(
-    engine: Engine, snapshot: Snapshot, known: dict[str, Kpi], ground: Ground, as_of: date | None, problems: dict[str, str]
-) -> Readings:
+def choices_of(settings: Settings) -> Choices:
+    """What the workspace settles for its estimators."""
+    return Choices(settings.inactive_days, settings.clv_horizon_days, settings.clv_annual_rate)
+
+
+def _readings(session: Session, known: dict[str, Kpi], problems: dict[str, str]) -> Readings:
     """Every KPI that has data, whole and by each of its dimensions. What is wrong with the workspace's own is noted in ``problems``."""
+    snapshot, as_of = session.tables, session.as_of
     present = [k for k in known.values() if has_data(k, snapshot)]
     questions = [(present, Question(EVERYTHING, grain, as_of=as_of)) for grain in WHOLE_GRAINS]
     by_dimension: dict[str, list[Kpi]] = {}
@@ -115,7 +123,6 @@ def _readings(
         for dimension in (d for d in kpi.dimensions[:DIMENSIONS_KEPT] if divides(kpi, d, snapshot)):
             by_dimension.setdefault(dimension, []).append(kpi)
     questions += [(kpis, Question(EVERYTHING, DIMENSION_GRAIN, d, as_of=as_of)) for d, kpis in sorted(by_dimension.items())]
-    session = Session(engine, snapshot, ground, as_of, keeps=True)
     return Readings(tuple(r for kpis, question in questions for r in _read(session, kpis, question, problems)))
 
 
@@ -130,7 +137,7 @@ def _read(session: Session, kpis: list[Kpi], question: Question, problems: dict[
     return [r for r in found if r.kpi not in problems]
 
 
-def divides(kpi: Kpi, dimension: str, snapshot: Snapshot) -> bool:
+def divides(kpi: Kpi, dimension: str, snapshot: Tables) -> bool:
     """Whether a dimension can tell anything apart: not where the things that have it are not there at all."""
     if dimension == AGE:
         return True
@@ -139,7 +146,7 @@ def divides(kpi: Kpi, dimension: str, snapshot: Snapshot) -> bool:
     return all(snapshot.rows(hop.entity) for path in paths for hop in path.hops)
 
 
-def has_data(kpi: Kpi, snapshot: Snapshot) -> bool:
+def has_data(kpi: Kpi, snapshot: Tables) -> bool:
     """Whether every part of the KPI has rows to rest on."""
     return all(any(snapshot.rows(name) for name in facts()[s.fact].reads) for s in kpi.measure.sources)
 

@@ -1,0 +1,1 @@
+"""One customer and many: lists with scores, and a customer's card."""

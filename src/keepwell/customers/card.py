@@ -1,0 +1,197 @@
+"""A customer's card: what is known and expected, each with its reason in plain words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from keepwell.core.errors import unknown
+from keepwell.core.settings import Locale
+from keepwell.customers.lists import customer_columns, customer_list, score_columns
+from keepwell.engine.sql import literal
+from keepwell.lake.lake import Lake
+from keepwell.models.estimators import lifecycle, rfm
+from keepwell.models.estimators.clusters import persona_of
+from keepwell.models.stored import rows_of_run, run_with_scores
+
+MOST_NEAR = 200
+
+Say = Callable[[str, str], str]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A score with its value as people read it and why it is so."""
+
+    score: str
+    label: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True)
+class CustomerCard:
+    """One customer: own columns, scores of the published run, and the reasons for them."""
+
+    customer_id: str
+    run_id: str
+    as_of: date
+    profile: dict[str, Any]
+    scores: dict[str, Any]
+    reasons: tuple[Reason, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "customer_id": self.customer_id,
+            "run_id": self.run_id,
+            "as_of": self.as_of,
+            **self.profile,
+            **self.scores,
+            "reasons": [r.__dict__ for r in self.reasons],
+        }
+
+
+def customer_card(lake: Lake, customer_id: str, locale: Locale, currency: str) -> CustomerCard:
+    """The card of that customer; an unknown id answers with the nearest known one."""
+    run = run_with_scores(lake)
+    own, scores = customer_columns(), score_columns()
+    found = customer_list(lake, where=f"customer_id = {literal(customer_id)}", columns=[*own, *scores]).to_pylist()
+    if not found:
+        near = customer_list(lake, columns=["customer_id"], limit=MOST_NEAR).column(0).to_pylist()
+        raise unknown("customer", customer_id, near)
+    row = found[0]
+    parameters: dict[str, dict[str, float]] = {}
+    for p in rows_of_run(lake, run, "model_parameters", "model, parameter, value").to_pylist():
+        parameters.setdefault(p["model"], {})[p["parameter"]] = p["value"]
+    is_chinese = locale is Locale.CHINESE
+
+    def say(english: str, chinese: str) -> str:
+        return chinese if is_chinese else english
+
+    return CustomerCard(
+        customer_id=customer_id,
+        run_id=run.run_id,
+        as_of=run.as_of,
+        profile={c: row[c] for c in own if c != "customer_id"},
+        scores={c: row[c] for c in scores if c != "as_of"},
+        reasons=tuple(_reasons(row, parameters, run.as_of, currency, say, is_chinese=is_chinese)),
+    )
+
+
+def _reasons(
+    row: Mapping[str, Any], parameters: Mapping[str, Mapping[str, float]], day: date, currency: str, say: Say, *, is_chinese: bool
+) -> list[Reason]:
+    told = [
+        _rfm(row, day, currency, say, is_chinese=is_chinese),
+        _tier(row, parameters.get("tiers", {}), currency, say),
+        _stage(row, parameters.get("lifecycle", {}), say, is_chinese=is_chinese),
+        _cluster(row, parameters.get("clusters", {}), say, is_chinese=is_chinese),
+        _active(row, day, say),
+        _value(row, parameters.get("clv", {}), currency, say),
+        _next_order(row, say),
+        _next_products(row, say),
+    ]
+    return [r for r in told if r is not None]
+
+
+def _since(row: Mapping[str, Any], state: str, labels: Mapping[str, tuple[str, str]], say: Say, *, is_chinese: bool) -> str:
+    since, before = row.get(f"{state}_since"), row.get(f"{state}_previous")
+    if since is None:
+        return ""
+    was = labels.get(before, (before, before))[1 if is_chinese else 0] if before else None
+    text = say(f" Since {since}", f" 自 {since} 起")
+    return text + (say(f", before: {was}.", f"，此前：{was}。") if was else say(".", "。"))
+
+
+def _rfm(row: Mapping[str, Any], day: date, currency: str, say: Say, *, is_chinese: bool) -> Reason | None:
+    if row["rfm_group"] is None or row["last_order_on"] is None:
+        return None
+    label = rfm.LABELS.get(row["rfm_group"], (row["rfm_group"],) * 2)[1 if is_chinese else 0]
+    days = (day - row["last_order_on"]).days
+    r, f, m = row["rfm_recency"], row["rfm_frequency"], row["rfm_money"]
+    why = say(
+        f"Last order {days} days ago (recency {r}), {row['orders']} orders (frequency {f}), {row['net_amount']:,.0f} {currency} (money {m}).",
+        f"{days} 天前最近下单（近度 {r}），共 {row['orders']} 单（频度 {f}），净消费 {row['net_amount']:,.0f} {currency}（额度 {m}）。",
+    )
+    return Reason("rfm_group", "RFM", label, why + _since(row, "rfm_group", rfm.LABELS, say, is_chinese=is_chinese))
+
+
+def _tier(row: Mapping[str, Any], found: Mapping[str, float], currency: str, say: Say) -> Reason | None:
+    if row["tier"] is None:
+        return None
+    why = say(
+        f"{row['net_amount_12m']:,.0f} {currency} in the last twelve months.", f"近十二个月净消费 {row['net_amount_12m']:,.0f} {currency}。"
+    )
+    for name, key in (("A", "from_a"), ("B", "from_b")):
+        if key in found:
+            why += say(f" Tier {name} begins at {found[key]:,.0f}.", f" {name} 级起点为 {found[key]:,.0f}。")
+    return Reason("tier", say("Value tier", "客户分级"), row["tier"], why)
+
+
+def _stage(row: Mapping[str, Any], found: Mapping[str, float], say: Say, *, is_chinese: bool) -> Reason | None:
+    stage = row["lifecycle_stage"]
+    if stage is None:
+        return None
+    n = int(found.get("inactive_days", 90))
+    rules = {
+        "lead": ("No order yet.", "尚未下单。"),
+        "lost": (f"No order for more than {2 * n} days.", f"超过 {2 * n} 天未下单。"),
+        "dormant": (f"No order for more than {n} days.", f"超过 {n} 天未下单。"),
+        "returned": (f"Ordered within {n} days, after a gap of more than {n}.", f"间隔超过 {n} 天后，近 {n} 天内再次下单。"),
+        "new": (f"First order within {n} days.", f"首单在近 {n} 天内。"),
+        "growing": ("Spent over 10 % more in 180 days than in the 180 before.", "近 180 天消费较此前 180 天增长逾 10%。"),
+        "declining": ("Spent over 30 % less in 180 days than in the 180 before.", "近 180 天消费较此前 180 天下降逾 30%。"),
+        "mature": ("Spends about as much as in the 180 days before.", "消费与此前 180 天相当。"),
+    }
+    place = 1 if is_chinese else 0
+    why = rules[stage][place] + _since(row, "lifecycle_stage", lifecycle.LABELS, say, is_chinese=is_chinese)
+    return Reason("lifecycle_stage", say("Lifecycle", "生命周期"), lifecycle.LABELS[stage][place], why)
+
+
+def _cluster(row: Mapping[str, Any], found: Mapping[str, float], say: Say, *, is_chinese: bool) -> Reason | None:
+    if row["cluster"] is None:
+        return None
+    return Reason("cluster", say("Cluster", "行为聚类"), row["cluster"], persona_of(found, row["cluster"], is_chinese=is_chinese))
+
+
+def _active(row: Mapping[str, Any], day: date, say: Say) -> Reason | None:
+    p = row["probability_active"]
+    if p is None or row["last_order_on"] is None:
+        return None
+    days = (day - row["last_order_on"]).days
+    why = say(
+        f"{row['orders']} orders, the last {days} days ago, beside how customers like this one usually go on.",
+        f"共 {row['orders']} 单，最近一次在 {days} 天前，并与同类客户的规律比较。",
+    )
+    return Reason("probability_active", say("Still active", "仍活跃概率"), f"{p:.0%}", why)
+
+
+def _value(row: Mapping[str, Any], found: Mapping[str, float], currency: str, say: Say) -> Reason | None:
+    if row["clv"] is None:
+        return None
+    days, rate = int(found.get("horizon_days", 365)), found.get("annual_rate", 0.0)
+    kind = say("margin", "毛利") if found.get("is_margin") else say("net revenue", "净收入")
+    value = f"{row['clv']:,.0f} {currency} ({row['clv_low']:,.0f} – {row['clv_high']:,.0f})"
+    why = say(
+        f"{row['expected_orders']:.1f} orders expected in {days} days ({row['expected_orders_low']:.0f} to {row['expected_orders_high']:.0f}); {kind}, at {rate:.0%} a year.",
+        f"未来 {days} 天预期 {row['expected_orders']:.1f} 单（{row['expected_orders_low']:.0f} 至 {row['expected_orders_high']:.0f}）；按{kind}计，年折现率 {rate:.0%}。",
+    )
+    return Reason("clv", say("CLV", "终身价值"), value, why)
+
+
+def _next_order(row: Mapping[str, Any], say: Say) -> Reason | None:
+    if row["buys_within_30_days"] is None:
+        return None
+    value = str(row["next_order_on"]) if row["next_order_on"] else say("unlikely", "可能性较低")
+    why = say(
+        f"{row['buys_within_7_days']:.0%} within 7 days, {row['buys_within_30_days']:.0%} within 30, {row['buys_within_90_days']:.0%} within 90.",
+        f"7 天内 {row['buys_within_7_days']:.0%}，30 天内 {row['buys_within_30_days']:.0%}，90 天内 {row['buys_within_90_days']:.0%}。",
+    )
+    return Reason("next_order_on", say("Next order", "预计下单"), value, why)
+
+
+def _next_products(row: Mapping[str, Any], say: Say) -> Reason | None:
+    if row["next_products"] is None:
+        return None
+    why = say("Bought by those who bought the same.", "购买过相同商品的客户也购买了这些。")
+    return Reason("next_products", say("Next products", "推荐商品"), row["next_products"], why)

@@ -1,0 +1,79 @@
+"""Commands about customers: lists, and one customer's card."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from keepwell.customers.card import CustomerCard
+from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
+from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.words import words_of
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("customers")(list_customers)
+    app.command("customer")(show_customer)
+
+
+def list_customers(
+    context: typer.Context,
+    where: Annotated[str | None, typer.Option(help="Only customers for whom this SQL over their columns and scores holds.")] = None,
+    segment: Annotated[str | None, typer.Option(help="Only this RFM group, lifecycle stage, tier, cluster or churn band.")] = None,
+    sort: Annotated[str | None, typer.Option(help="Order by this column, highest first; -COLUMN lowest first.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="Show this column; may be given several times.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """List customers, without their personal data."""
+    workspace = opened(context)
+    columns = list(dict.fromkeys(["customer_id", *column])) if column else None
+    found = workspace.customers(where=where, columns=columns, sort=sort, segment=segment, limit=limit)
+    rows = found.to_json()
+
+    def table() -> Table:
+        filled = [c for c in found.table.column_names if any(row[c] is not None for row in rows)] or ["customer_id"]
+        shown = Table(*filled, box=None, pad_edge=False)
+        for row in rows:
+            shown.add_row(*(Text(_cell(row[c])) for c in filled))
+        return shown
+
+    answer(rows, table, format_, output)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+def show_customer(
+    context: typer.Context,
+    customer_id: Annotated[str, typer.Argument(help="The customer's id.", show_default=False)],
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """A customer's card: what is known and expected, and why."""
+    workspace = opened(context)
+    found = workspace.customer(customer_id)
+    word = words_of(workspace.place.settings.locale)
+
+    def card() -> Group:
+        return _card(found, word("customer_as_of").format(day=found.as_of, run=found.run_id), word("no_scores"))
+
+    answer([found.to_json()], card, format_, output, as_json=found.to_json())
+
+
+def _card(found: CustomerCard, as_of: str, nothing: str) -> Group:
+    profile = " · ".join(f"{k} {v}" for k, v in found.profile.items() if v is not None and v != [])
+    shown = Table(box=None, pad_edge=False, show_header=False)
+    shown.add_column(style="bold", no_wrap=True)
+    shown.add_column(no_wrap=True)
+    shown.add_column()
+    for r in found.reasons:
+        shown.add_row(r.label, r.value, r.why)
+    return Group(Text(found.customer_id, style="bold"), Text(profile), Text(as_of), Text(), shown if found.reasons else Text(nothing))

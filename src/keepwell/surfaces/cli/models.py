@@ -1,0 +1,99 @@
+"""Commands about models: what each found, and whether to believe it."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from keepwell.models.stored import ModelCard
+from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
+from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.words import words_of
+
+Say = Callable[[str], str]
+RunOption = Annotated[str | None, typer.Option(help="What this run found instead of the published one.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("models")(list_models)
+    app.command("model")(show_model)
+
+
+def list_models(context: typer.Context, run: RunOption = None, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
+    """List the models of a run, each with its verdict in one sentence."""
+    workspace = opened(context)
+    found = workspace.models(run)
+    word = words_of(workspace.place.settings.locale)
+
+    def table() -> Table:
+        shown = Table(word("model"), word("found"), box=None, pad_edge=False)
+        for m in found:
+            shown.add_row(
+                Text(m.name, style="bold"), Text(m.verdict or f"{word('refused')}: {m.refused}", style="" if m.verdict else "yellow")
+            )
+        return shown
+
+    answer([m.to_json() for m in found], table, format_, output)
+
+
+def show_model(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A model (see `keepwell models`).", show_default=False)],
+    run: RunOption = None,
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """A model's back-test beside its naive baseline, and its parameters."""
+    workspace = opened(context)
+    found = workspace.model(name, run)
+    word = words_of(workspace.place.settings.locale)
+    answer([found.to_json()], lambda: _shown(found, word), format_, output, as_json=found.to_json())
+
+
+def _shown(found: ModelCard, word: Say) -> Group:
+    parts: list[Text | Table] = [
+        Text(f"{found.title} ({found.name})", style="bold"),
+        Text(found.meaning),
+        Text(word("customer_as_of").format(day=found.as_of, run=found.run_id)),
+        Text(),
+        Text(found.verdict or f"{word('refused')}: {found.refused}"),
+    ]
+    if found.measures:
+        parts += [Text(), _measures(found, word)]
+    if found.parameters:
+        parts += [Text(), _parameters(found, word)]
+    return Group(*parts)
+
+
+def _measures(found: ModelCard, word: Say) -> Table:
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column(word("measure"), no_wrap=True)
+    for name in ("value", "interval", "baseline", "n", "tested_until"):
+        shown.add_column(word(name), justify="right")
+    for m in found.measures:
+        interval = f"{_number(m['ci_low'])} – {_number(m['ci_high'])}" if m["ci_low"] is not None else ""
+        baseline = f"{_number(m['baseline_value'])} ({m['baseline']})" if m["baseline"] else ""
+        style = {True: "green", False: "yellow"}.get(m["beats_baseline"], "")
+        n = f"{m['n']:,}" if m["n"] is not None else ""
+        shown.add_row(Text(m["measure"]), Text(_number(m["value"]), style=style), interval, baseline, n, str(m["tested_until"] or ""))
+    return shown
+
+
+def _parameters(found: ModelCard, word: Say) -> Table:
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column(word("parameter"), no_wrap=True)
+    shown.add_column(word("value"), justify="right")
+    shown.add_column(word("standard_error"), justify="right")
+    for p in found.parameters:
+        shown.add_row(Text(p["parameter"]), _number(p["value"]), _number(p["standard_error"]))
+    return shown
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
