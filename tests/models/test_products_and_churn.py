@@ -10,8 +10,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from factories.journey import DATA, needs
 from keepwell.core.errors import KeepwellError, WrongUseError
+from keepwell.models.boosting import lightgbm
 from keepwell.models.estimators.basket import Basket
-from keepwell.models.estimators.churn import Churn, calibration_line, lightgbm
+from keepwell.models.estimators.churn import Churn, calibration_line
 from keepwell.models.estimators.next_product import NextProduct
 from keepwell.models.judging import discrimination
 from keepwell.models.refusal import RefusedError

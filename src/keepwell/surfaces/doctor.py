@@ -16,7 +16,7 @@ from keepwell.lake import delta, head, journal, locks, runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.table import table
 from keepwell.metrics.kpi_file import catalogue
-from keepwell.models.estimators.churn import lightgbm
+from keepwell.models.boosting import lightgbm
 
 LITTLE_DISK = 2 << 30
 OLDEST_PYTHON = (3, 11)

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from keepwell.core.errors import KeepwellError, WrongUseError
+from keepwell.core.errors import WrongUseError
+from keepwell.models.boosting import lightgbm
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.judging import Discrimination, discrimination
 from keepwell.models.refusal import RefusedError
@@ -179,17 +180,6 @@ class Churn:
             auc = discrimination(x[known, j], y[known]).auc
             alone[origin] = max(alone.get(origin, 0.0), auc, 1 - auc)
         return tuple(n for n, v in alone.items() if v >= self.leak_limit and n not in self.may_leak)
-
-
-def lightgbm() -> Any:
-    """The library, loaded where it is needed; where the system lacks what it needs, the error says what to install."""
-    try:
-        import lightgbm as loaded  # noqa: PLC0415 - takes a second to load
-    except OSError as error:
-        raise KeepwellError(
-            f"LightGBM can't be loaded: {error}", "Install the system's OpenMP library: libgomp1 (Debian), libomp (macOS)."
-        ) from error
-    return loaded
 
 
 def calibration_line(margin: Floats, y: Bools) -> tuple[float, float]:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.summary import Floats, Ints
@@ -177,6 +176,8 @@ def _parameters(fitted: FittedClusters, names: Sequence[str]) -> list[Parameter]
 
 def _stable_names(fitted: FittedClusters, sight: Sight) -> list[str]:
     """Names C1, C2 …: a group keeps the name of the nearest one of the last run, in plain features; new ones get new names."""
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - half a second, which a card in words can do without
+
     known = dict(sight.previous.parameters.get("clusters", {})) if sight.previous else {}
     before = sorted({n.split(".")[1] for n in known if n.startswith("centre.")}, key=lambda n: int(n[1:]))
     if not before or any(f"mean.{f}" not in known for f in fitted.features):
