@@ -1,0 +1,132 @@
+"""What the estimators found, as people read it: on the command line and in Python, in both languages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from factories.buyers import CUSTOMERS, TODAY, orders
+from factories.surfaces import Surfaces
+from keepwell.core.errors import KeepwellError, WrongUseError
+from keepwell.models.estimator import REGISTRY, estimator
+from keepwell.surfaces.cli.app import app
+
+
+@pytest.fixture(scope="module", params=["en", "zh"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Surfaces:
+    made = Surfaces.made(tmp_path_factory.mktemp("models"), currency="GBP", timezone="UTC", locale=request.param)
+    rows, lines = orders()
+    made.bring("customers", [{"customer_id": c, "kind": "person"} for c in sorted({r["customer_id"] for r in rows})])
+    made.bring("orders", rows)
+    made.bring("order_lines", lines)
+    made.ask("refresh", "--as-of", str(TODAY))
+    return made
+
+
+def shown(site: Surfaces, *command: str, status: int = 0) -> str:
+    done = CliRunner().invoke(app, ["-w", str(site.folder), *command])
+    if status:
+        assert isinstance(done.exception, KeepwellError)
+        assert done.exception.exit_status == status
+        return str(done.exception)
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+def is_chinese(site: Surfaces) -> bool:
+    return str(site.python.place.settings.locale) == "zh"
+
+
+def test_models_are_listed_with_their_verdicts(site: Surfaces) -> None:
+    told = site.ask("models")
+    assert [m["name"] for m in told] == list(REGISTRY)
+    assert all(m["verdict"] and not m["refused"] for m in told)
+    assert [m.to_json()["verdict"] for m in site.python.models()] == [m["verdict"] for m in told]
+    text = shown(site, "models")
+    assert ("结论" in text) == is_chinese(site)
+    assert ("位买家" in text) == is_chinese(site)
+
+
+def test_a_model_shows_back_test_and_parameters(site: Surfaces) -> None:
+    told = site.ask("model", "clv")
+    measures = {m["measure"]: m for m in told["measures"]}
+    error = measures["mean_absolute_error"]
+    assert error["baseline"] == "own_rate"
+    assert error["beats_baseline"] is (error["value"] < error["baseline_value"])
+    assert error["trained_until"] < error["tested_until"] == str(TODAY)
+    assert {"horizon_days", "customer_equity"} <= {p["parameter"] for p in told["parameters"]}
+    text = shown(site, "model", "clv")
+    assert ("客户终身价值" in text) == is_chinese(site)
+    assert "mean_absolute_error" in text
+
+
+def test_an_unknown_model_answers_with_the_nearest(site: Surfaces) -> None:
+    assert "Did you mean clusters?" in shown(site, "model", "cluster", status=2)
+
+
+def test_customers_are_listed_by_value(site: Surfaces) -> None:
+    told = site.ask("customers", "--sort", "clv", "--column", "clv", "--column", "tier", "--limit", "5")
+    values = [r["clv"] for r in told]
+    assert len(values) == 5
+    assert sorted((float(v) for v in values), reverse=True) == [float(v) for v in values]
+    assert list(told[0]) == ["customer_id", "clv", "tier"]
+    lowest = site.ask("customers", "--sort", "-clv", "--column", "clv", "--limit", "1")
+    assert float(lowest[0]["clv"]) < float(values[-1])
+
+
+def test_customers_of_a_segment(site: Surfaces) -> None:
+    champions = site.python.customers(segment="champions", columns=["customer_id", "rfm_group"])
+    assert {r["rfm_group"] for r in champions} == {"champions"}
+    everyone = site.python.customers(columns=["rfm_group"])
+    assert len(everyone) == CUSTOMERS
+    assert len(champions) == sum(r["rfm_group"] == "champions" for r in everyone)
+    lost = site.python.customers(segment="lost", where="probability_active < 0.2", columns=["lifecycle_stage", "probability_active"])
+    assert len(lost)
+    assert all(r["probability_active"] < 0.2 and r["lifecycle_stage"] == "lost" for r in lost)
+    with pytest.raises(WrongUseError, match="no segment named 'champion'") as error:
+        site.python.customers(segment="champion")
+    assert error.value.hint == "Did you mean champions?"
+
+
+def test_a_card_gives_the_reason_for_each_score(site: Surfaces) -> None:
+    (best,) = site.ask("customers", "--sort", "clv", "--limit", "1")
+    card: dict[str, Any] = site.ask("customer", best["customer_id"])
+    reasons = {r["score"]: r for r in card["reasons"]}
+    assert {"rfm_group", "tier", "lifecycle_stage", "cluster", "probability_active", "clv", "next_order_on", "next_products"} == set(
+        reasons
+    )
+    assert f"{card['orders']}" in reasons["rfm_group"]["why"]
+    assert "GBP" in reasons["clv"]["value"]
+    text = shown(site, "customer", best["customer_id"])
+    assert ("终身价值" in text) == is_chinese(site)
+    assert ("orders expected" in text) != is_chinese(site)
+
+
+def test_an_unknown_customer_answers_with_the_nearest(site: Surfaces) -> None:
+    assert "Did you mean c0001" in shown(site, "customer", "c00001", status=2)
+
+
+def test_before_a_refresh_it_is_said_what_to_do(tmp_path: Path) -> None:
+    site = Surfaces.made(tmp_path)
+    site.bring("customers", [{"customer_id": "ann", "kind": "person"}])
+    for ask in (site.python.models, lambda: site.python.customer("ann"), lambda: site.python.customers(sort="clv")):
+        with pytest.raises(KeepwellError) as error:
+            ask()
+        assert error.value.hint == "Run `keepwell refresh`."
+    assert len(site.python.customers()) == 1
+
+
+def test_every_model_has_words_in_both_languages() -> None:
+    for name in REGISTRY:
+        made = estimator(name)
+        assert made.name == name
+        for words in (made.title, made.meaning):
+            assert len(words) == 2
+            assert all(words)
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in words[1])
+
+
+def test_the_output_is_json(site: Surfaces) -> None:
+    assert isinstance(json.loads(shown(site, "models", "--format", "json")), list)
