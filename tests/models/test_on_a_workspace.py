@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from factories.boosting import boosted
 from factories.buyers import CUSTOMERS, FIRST, TODAY, orders
 from factories.shop import Shop
 from factories.spark import spark_or_skip
@@ -22,6 +23,9 @@ from keepwell.models.estimators.lifecycle import LABELS
 from keepwell.models.population import keep_purchase_days, population
 from keepwell.models.results import Results, estimated, previous_of
 from keepwell.surfaces.worker.refresh import ground_of
+
+# churn is one of the estimators
+pytestmark = boosted
 
 
 def a_shop(folder: Path, rows: list[dict[str, Any]], lines: list[dict[str, Any]] | None = None, threads: int = 0) -> Shop:

@@ -8,9 +8,9 @@ import pyarrow.csv as pacsv
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from factories.boosting import boosted
 from factories.journey import DATA, needs
-from keepwell.core.errors import KeepwellError, WrongUseError
-from keepwell.models.boosting import lightgbm
+from keepwell.core.errors import WrongUseError
 from keepwell.models.estimators.basket import Basket
 from keepwell.models.estimators.churn import Churn, calibration_line
 from keepwell.models.estimators.next_product import NextProduct
@@ -86,17 +86,6 @@ def test_too_few_customers_are_refused() -> None:
 
 
 # -------------------------------------------------------------------- churn
-
-
-def _lacks_gomp() -> bool:
-    try:
-        lightgbm()
-    except KeepwellError:
-        return True
-    return False
-
-
-boosted = pytest.mark.skipif(_lacks_gomp(), reason="LightGBM needs the system's libgomp: install libgomp1")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from factories.boosting import boosted
 from factories.buyers import CUSTOMERS, TODAY, orders
 from factories.surfaces import Surfaces
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.models.estimator import REGISTRY, estimator
 from keepwell.surfaces.cli.app import app
+
+# churn is one of the estimators
+pytestmark = boosted
 
 
 @pytest.fixture(scope="module", params=["en", "zh"])
@@ -94,9 +98,17 @@ def test_a_card_gives_the_reason_for_each_score(site: Surfaces) -> None:
     (best,) = site.ask("customers", "--sort", "clv", "--limit", "1")
     card: dict[str, Any] = site.ask("customer", best["customer_id"])
     reasons = {r["score"]: r for r in card["reasons"]}
-    assert {"rfm_group", "tier", "lifecycle_stage", "cluster", "probability_active", "clv", "next_order_on", "next_products"} == set(
-        reasons
-    )
+    assert {
+        "rfm_group",
+        "tier",
+        "lifecycle_stage",
+        "cluster",
+        "probability_active",
+        "clv",
+        "churn_probability",
+        "next_order_on",
+        "next_products",
+    } == set(reasons)
     assert f"{card['orders']}" in reasons["rfm_group"]["why"]
     assert "GBP" in reasons["clv"]["value"]
     text = shown(site, "customer", best["customer_id"])

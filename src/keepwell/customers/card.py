@@ -10,6 +10,7 @@ from keepwell.core.settings import Locale
 from keepwell.customers.lists import customer_columns, customer_list, score_columns
 from keepwell.engine.sql import literal
 from keepwell.lake.lake import Lake
+from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle, rfm
 from keepwell.models.estimators.clusters import persona_of
 from keepwell.models.stored import rows_of_run, run_with_scores
@@ -88,6 +89,7 @@ def _reasons(
         _cluster(row, parameters.get("clusters", {}), say, is_chinese=is_chinese),
         _active(row, day, say),
         _value(row, parameters.get("clv", {}), currency, say),
+        _leaving(row, parameters.get("churn", {}), say, is_chinese=is_chinese),
         _next_order(row, say),
         _next_products(row, say),
     ]
@@ -177,6 +179,17 @@ def _value(row: Mapping[str, Any], found: Mapping[str, float], currency: str, sa
         f"未来 {days} 天预期 {row['expected_orders']:.1f} 单（{row['expected_orders_low']:.0f} 至 {row['expected_orders_high']:.0f}）；按{kind}计，年折现率 {rate:.0%}。",
     )
     return Reason("clv", say("CLV", "终身价值"), value, why)
+
+
+def _leaving(row: Mapping[str, Any], found: Mapping[str, float], say: Say, *, is_chinese: bool) -> Reason | None:
+    if row["churn_probability"] is None:
+        return None
+    band = BANDS[row["churn_band"]][1 if is_chinese else 0]
+    days = int(found.get("horizon_days", 90))
+    why = row["top_reasons"] or say("Nothing speaks for leaving more than of others.", "无突出的流失原因。")
+    return Reason(
+        "churn_probability", say(f"Leaves within {days} days", f"{days} 天内流失"), f"{row['churn_probability']:.0%} ({band})", why
+    )
 
 
 def _next_order(row: Mapping[str, Any], say: Say) -> Reason | None:

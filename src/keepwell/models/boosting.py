@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keepwell.core.errors import KeepwellError
+from keepwell.models.refusal import RefusedError
 
 
 def lightgbm() -> Any:
@@ -10,7 +10,7 @@ def lightgbm() -> Any:
     try:
         import lightgbm as loaded  # noqa: PLC0415 - takes a second to load
     except OSError as error:
-        raise KeepwellError(
+        raise RefusedError(
             f"LightGBM can't be loaded: {error}", "Install the system's OpenMP library: libgomp1 (Debian), libomp (macOS)."
         ) from error
     return loaded

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+BANDS = {"low": ("low", "低"), "medium": ("medium", "中"), "high": ("high", "高")}  # of the probability to leave
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -10,4 +12,7 @@ class Choices:
     inactive_days: int = 90  # N: without an order for so long, a customer is inactive
     horizon_days: int = 365  # of CLV and of expected orders
     annual_rate: float = 0.10  # at which what comes later is worth less
+    churn_days: int = 90  # within which a customer leaves or does not
+    embargo_days: int = 7  # between what is known and what is foretold
+    churn_bands: tuple[float, float] = (0.33, 0.66)  # from which the probability is medium, high
     seed: int = 20_260_101

@@ -51,6 +51,7 @@ class Estimate:
     """What an estimator gives back. ``scores`` are columns of ``customer_scores``, a place a customer of the population."""
 
     scores: Mapping[str, pa.Array] = field(default_factory=dict)
+    of_some: pa.Table | None = None  # the same of customers who need not be buyers: customer_id and columns
     tables: Mapping[str, pa.Table] = field(default_factory=dict)  # rows for derived tables, without run_id
     parameters: Sequence[Parameter] = ()
     judgements: Sequence[Judgement] = ()
@@ -107,6 +108,7 @@ REGISTRY = {
     "clusters": "keepwell.models.estimators.clusters:Clusters",
     "clv": "keepwell.models.estimators.clv:Clv",
     "basket": "keepwell.models.estimators.basket:Basket",
+    "churn": "keepwell.models.estimators.leaving:Leaving",
     "next_product": "keepwell.models.estimators.next_product:NextProduct",
 }
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from keepwell.engine.sql import Steps, quoted
 from keepwell.metrics.session import Session
-from keepwell.models.population import DAYS
+from keepwell.models.population import DAYS_BY_ID as DAYS
 
 CUTS = "_cuts"  # cut, and the days before it that windows begin after
 

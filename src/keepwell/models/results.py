@@ -95,6 +95,11 @@ def _scores(session: Session, p: Population, done: Mapping[str, Estimate], previ
         if "lifecycle_stage" in rows.column_names:
             given["lifecycle_stage"] = pa.array([LEAD]).take(pa.array(np.zeros(len(leads), np.int64)))
         rows = pa.concat_tables([rows, pa.table(given)], promote_options="default")
+    for found in done.values():
+        if found.of_some is not None:
+            at = pc.index_in(rows.column("customer_id"), found.of_some.column("customer_id"))
+            for name in found.of_some.column_names[1:]:
+                rows = rows.append_column(name, found.of_some.column(name).combine_chunks().take(at))
     rows = rows.append_column("as_of", pa.array([p.as_of], pa.date32()).take(pa.array(np.zeros(rows.num_rows, np.int64))))
     return _with_history(rows, previous)
 

@@ -4,6 +4,7 @@ Fader, Hardie & Lee (2005), "Counting your customers the easy way", Marketing Sc
 the modified form, in which a customer may also leave right after the first purchase. The two differ by one chance to leave more.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,15 +38,15 @@ class BetaGeometric:
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
 
     @classmethod
-    def fitted(cls, groups: Groups) -> "BetaGeometric | NegativeBinomial":
+    def fitted(cls, groups: Groups, near: Mapping[str, float] | None = None) -> "BetaGeometric | NegativeBinomial":
         """The parameters of greatest likelihood; without any sign of leaving those of the NBD, its limit.
 
-        Raises :class:`RefusedFitError` under 50 repeat buyers, and where the rates of purchase themselves can't be told.
+        ``near`` are parameters to begin the search at. Raises :class:`RefusedFitError` under 50 repeat buyers, and where the rates of purchase themselves can't be told.
         """
         check_enough(groups)
         scale = float(groups.age.max())
         objective = _objective(groups, scale, cls.chances_at_start)
-        start = np.log([0.5, 0.3, 0.5, 2.0])
+        start = np.log([near["r"], near["alpha"] / scale, near["a"], near["b"]]) if near else np.log([0.5, 0.3, 0.5, 2.0])
         fit = maximised(objective, start, groups.size)
         log_likelihood = fit.log_likelihood - float(groups.weight @ groups.x) * np.log(scale)
         limit = NegativeBinomial.fitted(groups)

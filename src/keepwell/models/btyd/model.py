@@ -39,7 +39,7 @@ class BuyingModel(Protocol):
     def outlook(self, x: Ints, age: Floats, weeks: float) -> Outlook: ...
 
 
-FAMILIES: dict[str, type[BetaGeometric] | type[ParetoNbd] | type[NegativeBinomial]] = {
+FAMILIES: dict[str, type[BetaGeometric] | type[ParetoNbd]] = {
     "bg_nbd": BetaGeometric,
     "mbg_nbd": ModifiedBetaGeometric,
     "pareto_nbd": ParetoNbd,
@@ -56,16 +56,29 @@ class Forecast:
     high: Ints
 
 
+@dataclass(frozen=True)
+class Grid:
+    """The different (x, age) of customers, age in weeks, and of each customer the place of the own one."""
+
+    x: Ints
+    age: Floats
+    place: Ints
+
+    @classmethod
+    def of(cls, x: Ints, weeks: Floats) -> "Grid":
+        ages, at = np.unique(weeks, return_inverse=True)
+        keys, place = np.unique(x * len(ages) + at, return_inverse=True)
+        size = max(len(ages), 1)
+        return cls(keys // size, ages[keys % size], place.astype(np.int64))
+
+
 class Forecaster:
     """A model's forecasts for the customers of a summary. What depends on (x, age) alone is computed once for all who share them."""
 
-    def __init__(self, model: BuyingModel, summary: Summary) -> None:
+    def __init__(self, model: BuyingModel, summary: Summary, grid: Grid | None = None) -> None:
         self.model, self.summary = model, summary
-        ages, at = np.unique(summary.age, return_inverse=True)
-        keys, place = np.unique(summary.x * len(ages) + at, return_inverse=True)
-        self.place: Ints = place.astype(np.int64)
-        self.x: Ints = keys // max(len(ages), 1)
-        self.age: Floats = ages[keys % max(len(ages), 1)] / DAYS_A_WEEK
+        self.grid = grid or Grid.of(summary.x, summary.age / DAYS_A_WEEK)
+        self.place, self.x, self.age = self.grid.place, self.grid.x, self.grid.age
         self.active = model.probability_active(summary.x, summary.t_x / DAYS_A_WEEK, summary.age / DAYS_A_WEEK)
 
     def expected(self, days: float) -> Floats:

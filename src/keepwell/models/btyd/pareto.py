@@ -5,6 +5,7 @@ leaving is taken by Gauss–Legendre nodes after a substitution that makes it sm
 no more than the same nodes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -36,11 +37,15 @@ class ParetoNbd:
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
 
     @classmethod
-    def fitted(cls, groups: Groups) -> "ParetoNbd | NegativeBinomial":
-        """The parameters of greatest likelihood; without any sign of leaving those of the NBD, its limit."""
+    def fitted(cls, groups: Groups, near: Mapping[str, float] | None = None) -> "ParetoNbd | NegativeBinomial":
+        """The parameters of greatest likelihood; without any sign of leaving those of the NBD, its limit.
+
+        ``near`` are parameters to begin the search at.
+        """
         check_enough(groups)
         scale = float(groups.age.max())
-        fit = maximised(_objective(groups, scale), np.log([0.5, 0.3, 0.5, 0.5]), groups.size)
+        start = np.log([near["r"], near["alpha"] / scale, near["s"], near["beta"] / scale]) if near else np.log([0.5, 0.3, 0.5, 0.5])
+        fit = maximised(_objective(groups, scale), start, groups.size)
         log_likelihood = fit.log_likelihood - float(groups.weight @ groups.x) * np.log(scale)
         limit = NegativeBinomial.fitted(groups)
         if log_likelihood - limit.log_likelihood < LEAST_GAIN:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from keepwell.core.errors import WrongUseError
 from keepwell.models.boosting import lightgbm
@@ -114,10 +115,11 @@ class Churn:
 
     name: ClassVar[str] = "churn"
 
-    def fit(self, table: Any, left: Any, judge: bool = True) -> FittedChurn:
-        """From a feature table, one row a customer, and who left. ``judge`` also predicts every row by models that have not seen it.
+    def fit(self, table: Any, left: Any, *, customers: Any = None, judge: bool = True) -> FittedChurn:
+        """From a feature table and who left. ``judge`` also predicts every row by models that have not seen it.
 
-        Refused with fewer than 50 leavers or stayers.
+        Where a customer has several rows, ``customers`` says whose each is: they stay in one fold. Refused with fewer than 50
+        leavers or stayers.
         """
         columns = columns_of(table)
         y = np.asarray(left).astype(bool)
@@ -127,13 +129,14 @@ class Churn:
             raise RefusedError(f"{int(y.sum())} of {len(y)} customers left; the model needs {LEAST_LEAVERS} who did and who did not.")
         encoding = Encoding.of(columns)
         x = encoding.apply(columns)
-        folds = self._folds(y)
+        whose = np.arange(len(y)) if customers is None else np.unique(np.asarray(customers), return_inverse=True)[1]
+        folds = self._folds(y, whose)
         boosters, slope, shift = self._crossed(x, y, folds)
         judged = np.full(len(y), np.nan)
         if judge:
             for k in range(self.folds):
                 train, test = np.flatnonzero(folds != k), np.flatnonzero(folds == k)
-                inner, a, b = self._crossed(x[train], y[train], self._folds(y[train]))
+                inner, a, b = self._crossed(x[train], y[train], self._folds(y[train], whose[train]))
                 judged[test] = _probability(a * _margin(inner, x[test]) + b)
         return FittedChurn(
             encoding,
@@ -145,14 +148,16 @@ class Churn:
             self._leaks(x, y, encoding),
         )
 
-    def _folds(self, y: Bools) -> Ints:
-        """Of each row the fold, leavers and stayers alike in all of them."""
+    def _folds(self, y: Bools, whose: Ints) -> Ints:
+        """Of each row the fold, leavers and stayers alike in all of them, all rows of a customer in one."""
         rng = np.random.default_rng(self.seed)
-        found = np.empty(len(y), np.int64)
+        _, at = np.unique(whose, return_inverse=True)
+        has_left = np.bincount(at, y) > 0
+        found = np.empty(len(has_left), np.int64)
         for value in (True, False):
-            mine = np.flatnonzero(y == value)
+            mine = np.flatnonzero(has_left == value)
             found[rng.permutation(mine)] = np.arange(len(mine)) % self.folds
-        return found
+        return found[at]
 
     def _crossed(self, x: Floats, y: Bools, folds: Ints) -> tuple[tuple[Any, ...], float, float]:
         """A booster without each fold, and the calibration line of what they say of the folds that they have not seen."""
@@ -183,20 +188,29 @@ class Churn:
 
 
 def calibration_line(margin: Floats, y: Bools) -> tuple[float, float]:
-    """Slope and shift of Platt (1999), with his priors against certainty, by Newton's method."""
+    """Slope and shift of Platt (1999), with his priors against certainty, by Newton's method with steps that never make it worse."""
     plus, minus = int(y.sum()), int((~y).sum())
     target = np.where(y, (plus + 1) / (plus + 2), 1 / (minus + 2))
-    slope, shift = 1.0, 0.0
-    for _ in range(50):
-        p = _probability(slope * margin + shift)
-        gradient = np.array([((p - target) * margin).sum(), (p - target).sum()])
-        w = np.maximum(p * (1 - p), 1e-12)
-        hessian = np.array([[(w * margin**2).sum() + 1e-9, (w * margin).sum()], [(w * margin).sum(), w.sum() + 1e-9]])
+    centre, spread = float(margin.mean()), float(margin.std()) or 1.0
+    z = (margin - centre) / spread
+
+    def loss(line: Floats) -> float:
+        odds = line[0] * z + line[1]
+        return float((np.logaddexp(0, odds) - target * odds).sum())
+
+    line = np.array([0.0, np.log((plus + 1) / (minus + 1))])
+    for _ in range(100):
+        p = _probability(line[0] * z + line[1])
+        gradient = np.array([((p - target) * z).sum(), (p - target).sum()])
+        w = p * (1 - p)
+        hessian = np.array([[(w * z**2).sum() + 1e-9, (w * z).sum()], [(w * z).sum(), w.sum() + 1e-9]])
         step = np.linalg.solve(hessian, gradient)
-        slope, shift = slope - step[0], shift - step[1]
+        while loss(line - step) > loss(line) and np.abs(step).max() > 1e-12:
+            step = step / 2
+        line = line - step
         if np.abs(step).max() < 1e-10:
             break
-    return float(slope), float(shift)
+    return float(line[0] / spread), float(line[1] - line[0] * centre / spread)
 
 
 def _margin(boosters: Sequence[Any], x: Floats) -> Floats:
@@ -205,7 +219,7 @@ def _margin(boosters: Sequence[Any], x: Floats) -> Floats:
 
 
 def _probability(margin: Floats) -> Floats:
-    found: Floats = 1 / (1 + np.exp(-margin))
+    found: Floats = expit(margin)
     return found
 
 

@@ -12,16 +12,17 @@ from scipy.special import gammaincinv
 
 from keepwell.models.btyd.gamma_gamma import GammaGamma
 from keepwell.models.btyd.hold_out import HoldOut, Naive, compared, naive
-from keepwell.models.btyd.model import FAMILIES, BuyingModel, Forecaster
+from keepwell.models.btyd.model import FAMILIES, BuyingModel, Forecaster, Grid
 from keepwell.models.btyd.nbd import NegativeBinomial
-from keepwell.models.btyd.summary import Floats, Groups, Ints, Summary, grouped
+from keepwell.models.btyd.summary import DAYS_A_WEEK, Floats, Groups, Ints, Summary, grouped
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.population import EPOCH, Population, population
 from keepwell.models.refusal import RefusedError
 
 LEAST_CUSTOMERS = 100
 LONGEST_HOLD_OUT = 365
-SAMPLE = 50_000  # customers among whom the families are compared; Pareto/NBD is also fitted on no more
+SAMPLE = 20_000  # customers among whom the families are compared
+PARETO_GROUPS = 50_000  # on which Pareto/NBD is fitted at most
 KNOWN_MARGINS = 0.95
 STEP = 1e-3
 WINDOWS = (7, 30, 90)
@@ -54,7 +55,7 @@ class Clv:
         best = tried[0]
         summary = p.summary
         groups, place = grouped(summary)
-        model = _fitted("bg_nbd" if best.family == NegativeBinomial.name else best.family, groups)
+        model = _fitted(best, groups)
         spend = _Spend.of(p)
         seen = Forecaster(model, summary)
         days = choices.horizon_days
@@ -111,12 +112,15 @@ def _tried(sight: Sight) -> tuple[list[HoldOut], Naive]:
     return compared(before.summary, whole), naive(before.summary, whole)
 
 
-def _fitted(family: str, groups: Groups) -> BuyingModel:
+def _fitted(best: HoldOut, groups: Groups) -> BuyingModel:
+    """The family that did best, fitted on all; the search begins where the hold-out's ended."""
+    is_limit = best.family == NegativeBinomial.name
+    family = "bg_nbd" if is_limit else best.family
     used = groups
-    if family == "pareto_nbd" and len(groups.x) > SAMPLE:
-        some = np.linspace(0, len(groups.x) - 1, SAMPLE).astype(np.int64)
+    if family == "pareto_nbd" and len(groups.x) > PARETO_GROUPS:
+        some = np.linspace(0, len(groups.x) - 1, PARETO_GROUPS).astype(np.int64)
         used = Groups(groups.x[some], groups.t_x[some], groups.age[some], groups.weight[some])
-    found: Any = FAMILIES[family].fitted(used)
+    found: Any = FAMILIES[family].fitted(used, None if is_limit else best.model.parameters)
     model: BuyingModel = found
     return model
 
@@ -194,12 +198,15 @@ def _equity_interval(sight: Sight, model: BuyingModel, groups: Groups, place: In
     """
     if model.fit.covariance is None:
         return float("nan"), float("nan")
-    p, choices = sight.population, sight.choices
-    value = spend.expected
+    choices, value = sight.choices, spend.expected
+    # all who share a group have the same outlook, so their values are added up first
+    by_group = np.bincount(place, value, len(groups.x))
+    summary = Summary(groups.x, groups.t_x * DAYS_A_WEEK, groups.age * DAYS_A_WEEK)
+    grid = Grid.of(groups.x, groups.age)
 
     def sum_at(shift: Floats) -> float:
-        seen = Forecaster(model.moved(shift), p.summary)
-        return float(seen.discounted(choices.horizon_days, choices.annual_rate, 1) @ value)
+        seen = Forecaster(model.moved(shift), summary, grid)
+        return float(seen.discounted(choices.horizon_days, choices.annual_rate, 1) @ by_group)
 
     influence: Floats = (model.scores(groups) @ (model.fit.covariance @ _slope(sum_at, len(model.parameter_names))))[place]
     fitted = spend.model

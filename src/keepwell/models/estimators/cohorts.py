@@ -1,5 +1,6 @@
 """Cohorts: what became of the customers who came in the same month, by age, whole and by how they came."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -9,9 +10,10 @@ import pyarrow as pa
 
 from keepwell.core.errors import WrongUseError
 from keepwell.engine.sql import Steps, quoted
+from keepwell.metrics.session import Session
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Sight
-from keepwell.models.population import DAYS
+from keepwell.models.population import BUYERS, DAYS
 from keepwell.models.refusal import RefusedError
 from keepwell.models.tables import column, columns_of, days_of
 
@@ -84,7 +86,7 @@ class Cohorts:
         session = sight.session
         session.make_ready("customers")
         tables, whole = [], None
-        for dimension in ("", *self.dimensions):
+        for dimension in ("", *_known(session, self.dimensions)):
             for member, cells, lasts, base in _cells(sight, dimension):
                 found = triangle(base, cells, lasts, sight.population.as_of)
                 whole = found if not dimension else whole
@@ -106,24 +108,36 @@ def triangle(base: int, cells: Ints, lasts: Ints, until: date) -> Triangle:
     return Triangle(cohorts, sizes[present], cells[present], unbounded[present], is_open[present])
 
 
+def _known(session: Session, dimensions: Sequence[str]) -> list[str]:
+    """Those of which some customer has a value."""
+    counts = ", ".join(f"count({quoted(d)}) as {quoted(d)}" for d in dimensions)
+    if not counts:
+        return []
+    (found,) = session.engine.arrow(Steps().then("known", f"select {counts} from customers")).to_pylist()
+    return [d for d in dimensions if found[d]]
+
+
 def _cells(sight: Sight, dimension: str) -> list[tuple[str, Ints, Ints, int]]:
     """Of each member the counts by cohort and age, and their first month."""
     steps = Steps().then(
         "months",
-        "select customer_id, cast(extract(year from day) * 12 + extract(month from day) - 1 - 1970 * 12 as BIGINT) as month\n"
+        "select place, cast(extract(year from day) * 12 + extract(month from day) - 1 - 1970 * 12 as BIGINT) as month\n"
         f"from {DAYS} where orders > 0 group by 1, 2",
     )
-    steps = steps.then("spans", "select customer_id, min(month) as cohort, max(month) as last from months group by customer_id")
+    steps = steps.then("spans", "select place, min(month) as cohort, max(month) as last from months group by place")
     if dimension:
         shown = f"coalesce(cast(c.{quoted(dimension)} as varchar), '{NO_MEMBER}')"
-        who = f"select s.*, {shown} as member from spans as s left join customers as c on c.customer_id = s.customer_id"
+        who = (
+            f"select s.*, {shown} as member from spans as s join {BUYERS} as b on b.place = s.place\n"
+            "left join customers as c on c.customer_id = b.customer_id"
+        )
     else:
         who = "select *, '' as member from spans"
     steps = steps.then("who", who)
     steps = steps.then(
         "counted",
         "select w.member, w.cohort, m.month - w.cohort as age, count(*) as active, 0 as ended\n"
-        "from months as m join who as w on w.customer_id = m.customer_id group by 1, 2, 3\n"
+        "from months as m join who as w on w.place = m.place group by 1, 2, 3\n"
         "union all select member, cohort, last - cohort, 0, count(*) from who group by 1, 2, 3",
     )
     steps = steps.then(

@@ -161,7 +161,7 @@ def _purchases(sight: Sight) -> tuple[Ints, Ints, Ints, list[str]]:
     if len(p) < LEAST_BUYERS:
         raise RefusedError(f"{len(p)} customers have bought; {LEAST_BUYERS} are needed.")
     session.make_ready("order_lines")
-    session.engine.lend("_buyers", pa.table({"customer_id": p.customers, "place": pa.array(np.arange(len(p)))}))
+    session.engine.lend("_offered", pa.table({"customer_id": p.customers, "place": pa.array(np.arange(len(p)))}))
     steps = (
         Steps()
         .then(
@@ -173,7 +173,7 @@ def _purchases(sight: Sight) -> tuple[Ints, Ints, Ints, list[str]]:
         .then(
             "pairs",
             "select u.place, b.product_id, cast(datediff('day', DATE '1970-01-01', b.ordered_on) as BIGINT) as day\n"
-            "from bought as b join _buyers as u on u.customer_id = b.customer_id join often as o on o.product_id = b.product_id\n"
+            "from bought as b join _offered as u on u.customer_id = b.customer_id join often as o on o.product_id = b.product_id\n"
             f"where o.rank <= {MOST_PRODUCTS} order by u.place, b.product_id, day",
         )
     )

@@ -1,0 +1,273 @@
+"""Who will leave, on a workspace: features as of earlier days, a time split, a naive rule beside the model, reasons in words."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.special import expit
+
+from keepwell.models.btyd.beta_geometric import ModifiedBetaGeometric
+from keepwell.models.btyd.model import BuyingModel, Forecaster
+from keepwell.models.btyd.summary import Bools, Floats, Ints, grouped
+from keepwell.models.choices import BANDS
+from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
+from keepwell.models.estimators.churn import Churn, FittedChurn, calibration_line
+from keepwell.models.features import FEATURES, features, reason
+from keepwell.models.judging import Discrimination, discrimination
+from keepwell.models.population import EPOCH, population
+from keepwell.models.refusal import RefusedError
+
+TRAINING_CUTS, DAYS_BETWEEN_CUTS, LEAST_HISTORY = 6, 30, 90
+LEAST_SUBSCRIBERS, LEAST_CUSTOMERS = 200, 200
+BOOTSTRAPS = 200
+REASONS = 3
+DRIFT_BINS = 10
+ROUNDS = 120
+NEVER = 3_650.0  # days since an order of who has none
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Customers at cuts: their features, and who left afterwards (where that is known)."""
+
+    table: pa.Table
+    columns: dict[str, Floats]
+
+    @classmethod
+    def of(cls, table: pa.Table, *, subscribers: bool) -> "Rows":
+        """Of subscribers only, or of all; columns without any value are left out."""
+        kept = table.filter(table.column("is_subscriber")) if subscribers else table
+        names = [n for n in FEATURES if n in kept.column_names]
+        return cls(kept, {n: kept.column(n).to_numpy(zero_copy_only=False).astype(float) for n in names})
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def left(self) -> Bools:
+        found: Bools = self.table.column("has_left").to_numpy(zero_copy_only=False).astype(bool)
+        return found
+
+    @property
+    def customers(self) -> pa.Array:
+        return self.table.column("customer_id").combine_chunks()
+
+    @property
+    def recency(self) -> Floats:
+        found = self.columns["days_since_order"]
+        return np.where(np.isfinite(found), found, NEVER)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A naive rule: one number of each customer, brought to probabilities by a line."""
+
+    name: str
+    slope: float
+    shift: float
+
+    @classmethod
+    def fitted(cls, name: str, score: Floats, left: Bools) -> "Rule":
+        return cls(name, *calibration_line(score, left))
+
+    def predict(self, score: Floats) -> Floats:
+        found: Floats = expit(self.slope * score + self.shift)
+        return found
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Where there are paid subscriptions, who ends them; else who stops ordering. The naive rule is used where it is no worse."""
+
+    name: ClassVar[str] = "churn"
+    title: ClassVar[tuple[str, str]] = ("Churn", "流失预测")
+    meaning: ClassVar[tuple[str, str]] = (
+        "How likely customers leave within the next 90 days, and why.",
+        "客户在未来 90 天内流失的概率及原因。",
+    )
+
+    def estimate(self, sight: Sight) -> Estimate:
+        cuts, test, today = _cuts(sight)
+        split = (sight.choices.embargo_days, sight.choices.churn_days)
+        labelled = features(sight.session, [*cuts, test], sight.choices.inactive_days, split)
+        current = features(sight.session, [today], sight.choices.inactive_days, None)
+        is_contract = int(np.sum(current.column("is_subscriber").to_numpy(zero_copy_only=False))) >= LEAST_SUBSCRIBERS
+        is_test = labelled.column("cut").to_numpy() == np.datetime64(test)
+        train, held = (Rows.of(labelled.filter(pa.array(m)), subscribers=is_contract) for m in (~is_test, is_test))
+        everything, now = Rows.of(labelled, subscribers=is_contract), Rows.of(current, subscribers=is_contract)
+        _check(train, held, now)
+        learner = Churn(rounds=ROUNDS, seed=sight.choices.seed, may_leak=("days_since_order",))
+        fitted = learner.fit(train.columns, train.left, customers=np.asarray(train.customers), judge=False)
+        if fitted.leaks:
+            raise RefusedError(
+                f"{fitted.leaks[0]} alone tells who leaves: what is known too late is in it.", "Check the times of that data."
+            )
+        predicted = fitted.predict(held.columns)
+        judged = discrimination(predicted, held.left)
+        rule, naive = _naive(sight, train, held, test)
+        low = _advantage(predicted, naive, held.left, sight.choices.seed)
+        is_better = low > 0
+        if is_better:
+            final = learner.fit(everything.columns, everything.left, customers=np.asarray(everything.customers), judge=False)
+            probability, reasons = final.predict(now.columns), _reasons(final, now, sight)
+        else:
+            probability = _by_rule(sight, rule, now, today)
+            reasons = [reason("days_since_order", v, is_chinese=sight.is_chinese) if v < NEVER else None for v in now.recency]
+        names = list(BANDS)
+        bands = np.searchsorted(sight.choices.churn_bands, probability, side="right")
+        scores = {
+            "customer_id": now.customers,
+            "churn_probability": pa.array(probability),
+            "churn_band": pa.array([names[b] for b in bands]),
+            "top_reasons": pa.array(reasons, pa.string()),
+        }
+        naive_judged = discrimination(naive, held.left)
+        return Estimate(
+            of_some=pa.table(scores),
+            parameters=[
+                Parameter("is_contract", float(is_contract)), Parameter("horizon_days", split[1]), Parameter("embargo_days", split[0]),
+                Parameter("is_model_used", float(is_better)), *(Parameter(f"band_from_{b}", v) for b, v in zip(names[1:], sight.choices.churn_bands, strict=True)),
+            ],
+            judgements=_judgements(judged, naive_judged, rule, cuts[0], held, today, is_better=is_better, low=low, drift=_drift(train, now)),
+            verdict=_verdict(sight, judged, naive_judged, rule, bands, is_better=is_better, is_contract=is_contract),
+        )  # fmt: skip
+
+
+def _cuts(sight: Sight) -> tuple[list[date], date, date]:
+    """Days to learn from, the newest first; the day to be judged on; today. No answer of one is known on the next."""
+    today = sight.population.as_of
+    step = timedelta(days=sight.choices.embargo_days + sight.choices.churn_days)
+    test = today - step
+    first = EPOCH + timedelta(days=int(sight.population.first_day.min(initial=sight.population.today)))
+    cuts = [test - step - timedelta(days=DAYS_BETWEEN_CUTS * k) for k in range(TRAINING_CUTS)]
+    known = [c for c in cuts if c >= first + timedelta(days=LEAST_HISTORY)]
+    if not known:
+        needed = 2 * step.days + LEAST_HISTORY
+        raise RefusedError(f"The orders go back {(today - first).days} days; churn needs {needed}.", "Import an older history, or wait.")
+    return known, test, today
+
+
+def _check(train: Rows, held: Rows, now: Rows) -> None:
+    for rows in (train, held, now):
+        if len(rows) < LEAST_CUSTOMERS:
+            raise RefusedError(f"{len(rows)} customers were active on a day to be learned from; churn needs {LEAST_CUSTOMERS}.")
+    if held.left.all() or not held.left.any():
+        raise RefusedError("On the days to be judged on all left, or nobody did.")
+
+
+def _naive(sight: Sight, train: Rows, held: Rows, test: date) -> tuple[Rule, Floats]:
+    """The better of two rules: days since the last order, and the chance of being active by MBG/NBD."""
+    rule = Rule.fitted("recency", np.log1p(train.recency), train.left)
+    best = rule, rule.predict(np.log1p(held.recency))
+    try:
+        score = _inactive(sight, held, test)
+    except RefusedError:
+        return best
+    other = Rule.fitted("p_active", score, held.left)
+    if discrimination(score, held.left).auc > discrimination(best[1], held.left).auc:
+        # its line is of the days that it is judged on, which can only be to its advantage
+        best = other, other.predict(score)
+    return best
+
+
+def _inactive(sight: Sight, rows: Rows, day: date) -> Floats:
+    """1 − P(active) of each row's customer, as of the day; 1 of who never ordered."""
+    p = population(sight.session, day, among=rows.customers)
+    fitted: Any = ModifiedBetaGeometric.fitted(grouped(p.summary)[0])
+    model: BuyingModel = fitted
+    chance = 1 - Forecaster(model, p.summary).active
+    at = pc.index_in(rows.customers, p.customers).to_numpy(zero_copy_only=False)
+    found = np.ones(len(rows))
+    known = np.isfinite(at.astype(float))
+    found[known] = chance[at[known].astype(np.int64)]
+    return found
+
+
+def _by_rule(sight: Sight, rule: Rule, now: Rows, today: date) -> Floats:
+    return rule.predict(np.log1p(now.recency) if rule.name == "recency" else _inactive(sight, now, today))
+
+
+def _advantage(model: Floats, naive: Floats, left: Bools, seed: int) -> float:
+    """The lower end of the 95 % interval of how much larger the model's area is, by resampling the customers."""
+    rng = np.random.default_rng(seed)
+    gains = []
+    for _ in range(BOOTSTRAPS):
+        who = rng.integers(0, len(left), len(left))
+        y = left[who]
+        if y.any() and not y.all():
+            gains.append(discrimination(model[who], y).auc - discrimination(naive[who], y).auc)
+    return float(np.quantile(gains, 0.025))
+
+
+def _drift(train: Rows, now: Rows) -> tuple[str, float]:
+    """The feature that has moved most since it was learned from, by the population stability index."""
+    worst = ("", 0.0)
+    for name, values in train.columns.items():
+        before, after = values[np.isfinite(values)], now.columns[name][np.isfinite(now.columns[name])]
+        if len(before) < LEAST_CUSTOMERS or len(after) < LEAST_CUSTOMERS:
+            continue
+        edges = np.unique(np.quantile(before, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1]))
+        was, is_now = (np.bincount(np.searchsorted(edges, v), minlength=len(edges) + 1) / len(v) for v in (before, after))
+        was, is_now = np.maximum(was, 1e-4), np.maximum(is_now, 1e-4)
+        index = float(((is_now - was) * np.log(is_now / was)).sum())
+        if index > worst[1]:
+            worst = (name, index)
+    return worst
+
+
+def _reasons(fitted: FittedChurn, now: Rows, sight: Sight) -> list[str | None]:
+    """Of each customer up to three features that speak most for leaving."""
+    names, each = fitted.contributions(now.columns)
+    order = np.argsort(-each, axis=1, kind="stable")[:, :REASONS]
+    found: list[str | None] = []
+    for i, places in enumerate(order):
+        told = [
+            reason(names[j], now.columns[names[j]][i], is_chinese=sight.is_chinese)
+            for j in places
+            if each[i, j] > 0 and np.isfinite(now.columns[names[j]][i])
+        ]
+        found.append("; ".join(told) or None)
+    return found
+
+
+def _judgements(
+    judged: Discrimination, naive: Discrimination, rule: Rule, trained: date, held: Rows, today: date, **found: Any
+) -> list[Judgement]:
+    def one(measure: str, value: float, other: float | None = None, **more: Any) -> Judgement:
+        beats = None if other is None else found["is_better"]
+        return Judgement(
+            measure, value, n=len(held), baseline=None if other is None else rule.name, baseline_value=other, beats_baseline=beats,
+            trained_until=trained, tested_until=today, **more,
+        )  # fmt: skip
+
+    name, index = found["drift"]
+    return [
+        one("auc", judged.auc, naive.auc, ci_low=judged.auc_low, ci_high=judged.auc_high),
+        one("auc_gain_low", found["low"]),
+        one("average_precision", judged.average_precision, naive.average_precision),
+        one("brier", judged.brier, naive.brier),
+        one("calibration_error", judged.calibration_error, naive.calibration_error),
+        one("lift_at_10", judged.lift, naive.lift),
+        one("drift", index, note=name),
+    ]
+
+
+def _verdict(
+    sight: Sight, judged: Discrimination, naive: Discrimination, rule: Rule, bands: Ints, *, is_better: bool, is_contract: bool
+) -> str:
+    days, size, high = sight.choices.churn_days, len(bands), int((bands == len(BANDS) - 1).sum())
+    who = sight.say("subscribers", "订阅客户") if is_contract else sight.say("customers", "客户")
+    rules = {"recency": ("days since the last order", "距上次下单天数"), "p_active": ("probability of being active", "活跃概率")}
+    place = 1 if sight.is_chinese else 0
+    english = f"{high:,} of {size:,} {who} are at high risk of leaving within {days} days. AUC {judged.auc:.2f}, by {rules[rule.name][place]} {naive.auc:.2f}: "
+    chinese = (
+        f"{size:,} 位{who}中有 {high:,} 位在 {days} 天内流失风险高。AUC {judged.auc:.2f}，按{rules[rule.name][place]}为 {naive.auc:.2f}："
+    )
+    if is_better:
+        return sight.say(english + "the model is used.", chinese + "采用模型。")
+    return sight.say(
+        english + "the model is not surely better, so the simple rule is used.", chinese + "模型未显著优于简单规则，因此采用简单规则。"
+    )
