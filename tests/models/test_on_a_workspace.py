@@ -215,6 +215,7 @@ ODD: dict[str, list[dict[str, Any]]] = {
     "all the same day": many(600),
     "negative nets": [*many(600), *(some(f"c{i}", "2026-05-05", -30.0, "refund") for i in range(600))],
     "a customer with 5,000 orders": [*orders()[0], *WHALE],
+    "two days": [some(f"c{i}", day, number=f"{i}-{day}") for i in range(600) for day in ("2026-05-29", "2026-05-30")],
     "only refunds": [some(f"c{i}", "2026-05-05", -30.0, "refund") for i in range(5)],
     "all amounts 0": [{**o, "amount": 0.0, "margin": 0.0} for o in orders()[0]],
 }

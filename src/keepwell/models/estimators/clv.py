@@ -21,6 +21,7 @@ from keepwell.models.refusal import RefusedError
 
 LEAST_CUSTOMERS = 100
 LONGEST_HOLD_OUT = 365
+LEAST_DAYS = 60  # of history: a third of it is held out
 SAMPLE = 20_000  # customers among whom the families are compared
 PARETO_GROUPS = 50_000  # on which Pareto/NBD is fitted at most
 KNOWN_MARGINS = 0.95
@@ -100,7 +101,10 @@ def _dates(days: Floats, today: int) -> pa.Array:
 def _tried(sight: Sight) -> tuple[list[HoldOut], Naive]:
     """All families on a sample, fitted until a cut and judged on what came after."""
     p = sight.population
-    days = int(min(LONGEST_HOLD_OUT, (p.today - int(p.first_day.min())) // 3))
+    known = p.today - int(p.first_day.min())
+    if known < LEAST_DAYS:
+        raise RefusedError(f"The orders go back {known} days; CLV needs {LEAST_DAYS}.", "Import an older history, or wait.")
+    days = int(min(LONGEST_HOLD_OUT, known // 3))
     cut = p.as_of - timedelta(days=days)
     chosen = np.flatnonzero(p.first_day <= (cut - EPOCH).days)
     if len(chosen) > SAMPLE:

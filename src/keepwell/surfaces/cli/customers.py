@@ -12,6 +12,8 @@ from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, an
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.words import words_of
 
+LARGE = 100  # amounts from here on are shown with two decimals, smaller numbers and shares with four digits
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
@@ -48,7 +50,9 @@ def list_customers(
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) >= LARGE else f"{value:.4g}"
+    return str(value)
 
 
 def show_customer(
