@@ -91,7 +91,7 @@ def _reasons(
         _value(row, parameters.get("clv", {}), currency, say),
         _leaving(row, parameters.get("churn", {}), say, is_chinese=is_chinese),
         _next_order(row, say),
-        _next_products(row, say),
+        _next_products(row, parameters.get("next_product", {}), say),
     ]
     return [r for r in told if r is not None]
 
@@ -203,8 +203,10 @@ def _next_order(row: Mapping[str, Any], say: Say) -> Reason | None:
     return Reason("next_order_on", say("Next order", "预计下单"), value, why)
 
 
-def _next_products(row: Mapping[str, Any], say: Say) -> Reason | None:
+def _next_products(row: Mapping[str, Any], found: Mapping[str, float], say: Say) -> Reason | None:
     if row["next_products"] is None:
         return None
     why = say("Bought by those who bought the same.", "购买过相同商品的客户也购买了这些。")
+    if not found.get("is_model_used", 1.0):
+        why = say("The most popular ones: nothing tells this customer's own better.", "最热门的商品：暂无更适合该客户的推荐依据。")
     return Reason("next_products", say("Next products", "推荐商品"), row["next_products"], why)

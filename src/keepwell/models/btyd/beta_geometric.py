@@ -15,6 +15,7 @@ from keepwell.models.btyd.fitting import Fit, Objective, maximised
 from keepwell.models.btyd.future import Outlook, beta_geometric
 from keepwell.models.btyd.hypergeometric import excess
 from keepwell.models.btyd.nbd import NegativeBinomial
+from keepwell.models.btyd.rates import chance_within, weeks_to
 from keepwell.models.btyd.summary import Floats, Groups, Ints
 from keepwell.models.btyd.support import RefusedFitError, check_enough
 
@@ -102,13 +103,11 @@ class BetaGeometric:
 
     def buys_within_if_active(self, x: Ints, age: Floats, weeks: float) -> Floats:
         """The chance of a purchase in the next ``weeks`` of a customer who has not left: nobody leaves before the next purchase."""
-        found: Floats = -np.expm1((self.r + x) * np.log((self.alpha + age) / (self.alpha + age + weeks)))
-        return found
+        return chance_within(self.r + x, self.alpha + age, weeks)
 
     def weeks_to_chance(self, x: Ints, age: Floats, chance: Floats) -> Floats:
         """After how many weeks a customer who has not left has bought with that chance."""
-        found: Floats = (self.alpha + age) * np.expm1(-np.log1p(-chance) / (self.r + x))
-        return found
+        return weeks_to(self.r + x, self.alpha + age, chance)
 
     def outlook(self, x: Ints, age: Floats, weeks: float) -> Outlook:
         """How many purchases there may be in the next ``weeks``, of customers who have not left."""

@@ -107,40 +107,39 @@ class Counting:
 
     shape: Floats
     z: Floats
-    a: float = 0.0
-    b: Floats | None = None
-    _total: Floats | None = None
-    _fewer: Floats | None = None
+    a: float
+    b: Floats | None
+    total: Floats  # chance of what has been asked for so far
+    fewer: Floats  # the same of customers who can't leave
+
+    @classmethod
+    def begun(cls, shape: Floats, z: Floats, a: float = 0.0, b: Floats | None = None) -> "Counting":
+        return cls(shape, z, a, b, np.zeros_like(shape), np.zeros_like(shape))
 
     def step(self, y: int) -> Floats:
         exactly = np.exp(
             gammaln(self.shape + y) - gammaln(self.shape) - gammaln(y + 1) + self.shape * np.log1p(-self.z) + y * np.log(self.z)
         )
         chance = exactly
-        if self._fewer is None or self._total is None:
-            self._total, self._fewer = np.zeros_like(self.shape), np.zeros_like(self.shape)
         if self.b is not None:
             stays = betaln(self.a, self.b)
             chance = np.exp(betaln(self.a, self.b + y) - stays) * exactly
             if y:
-                chance = chance + np.exp(betaln(self.a + 1, self.b + y - 1) - stays) * np.maximum(1 - self._fewer, 0.0)
-            self._fewer = self._fewer + exactly
-        self._total = np.minimum(self._total + chance, 1.0)
-        return self._total
+                chance = chance + np.exp(betaln(self.a + 1, self.b + y - 1) - stays) * np.maximum(1 - self.fewer, 0.0)
+            self.fewer = self.fewer + exactly
+        self.total = np.minimum(self.total + chance, 1.0)
+        return self.total
 
     def narrowed(self, keep: Bools) -> "Counting":
-        assert self._total is not None  # noqa: S101 - a course is narrowed after its first step
-        assert self._fewer is not None  # noqa: S101 - the same
-        return Counting(
-            self.shape[keep], self.z[keep], self.a, self.b[keep] if self.b is not None else None, self._total[keep], self._fewer[keep]
-        )
+        b = self.b[keep] if self.b is not None else None
+        return Counting(self.shape[keep], self.z[keep], self.a, b, self.total[keep], self.fewer[keep])
 
 
 def negative_binomial(shape: Floats, z: Floats) -> Outlook:
     """Purchases of rates Gamma(shape, ·), of which ``z`` is the share of the time still to come."""
-    return Outlook(len(shape), lambda places: Counting(shape[places], z[places]))
+    return Outlook(len(shape), lambda places: Counting.begun(shape[places], z[places]))
 
 
 def beta_geometric(shape: Floats, z: Floats, a: float, b: Floats) -> Outlook:
     """The same when customers may leave after each purchase: eq. 8 of Fader, Hardie & Lee (2005), from the posterior."""
-    return Outlook(len(shape), lambda places: Counting(shape[places], z[places], a, b[places]))
+    return Outlook(len(shape), lambda places: Counting.begun(shape[places], z[places], a, b[places]))

@@ -8,6 +8,7 @@ from scipy.special import digamma, gammaln
 
 from keepwell.models.btyd.fitting import Fit, Objective, maximised
 from keepwell.models.btyd.future import Outlook, negative_binomial
+from keepwell.models.btyd.rates import chance_within, weeks_to
 from keepwell.models.btyd.summary import Floats, Groups, Ints
 from keepwell.models.btyd.support import RefusedFitError, check_enough
 
@@ -65,12 +66,10 @@ class NegativeBinomial:
         return found
 
     def buys_within_if_active(self, x: Ints, age: Floats, weeks: float) -> Floats:
-        found: Floats = -np.expm1((self.r + x) * np.log((self.alpha + age) / (self.alpha + age + weeks)))
-        return found
+        return chance_within(self.r + x, self.alpha + age, weeks)
 
     def weeks_to_chance(self, x: Ints, age: Floats, chance: Floats) -> Floats:
-        found: Floats = (self.alpha + age) * np.expm1(-np.log1p(-chance) / (self.r + x))
-        return found
+        return weeks_to(self.r + x, self.alpha + age, chance)
 
     def outlook(self, x: Ints, age: Floats, weeks: float) -> Outlook:
         return negative_binomial(self.r + x, weeks / (self.alpha + age + weeks))

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
 from keepwell.engine.sql import Steps, literal
 from keepwell.models.btyd.summary import Floats, Ints
-from keepwell.models.estimator import Estimate, Judgement, Sight
+from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.refusal import RefusedError
 
 LEAST_BUYERS = 100
@@ -141,12 +142,11 @@ class NextProduct:
             ci_low=judged.popular + judged.low, ci_high=judged.popular + judged.high,
             trained_until=p.as_of - timedelta(days=TEST_DAYS), tested_until=p.as_of,
         )  # fmt: skip
-        return Estimate(scores={"next_products": offers}, judgements=[judgement], verdict=verdict)
+        used = [Parameter("is_model_used", float(is_better))]
+        return Estimate(scores={"next_products": offers}, parameters=used, judgements=[judgement], verdict=verdict)
 
 
 def _joined(columns: Sequence[pa.Array]) -> pa.Array:
-    import pyarrow.compute as pc  # noqa: PLC0415 - beside its only use
-
     return pc.binary_join_element_wise(*columns, ", ")
 
 
