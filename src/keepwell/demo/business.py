@@ -49,10 +49,20 @@ class _Work:
         return stream(self.seed, subject)
 
 
-def generate(folder: Path, *, seed: int = 7, customers: int = 2_000, months: int = 24, last_day: date = date(2026, 10, 31)) -> Business:
+def generate(
+    folder: Path,
+    *,
+    seed: int = 7,
+    customers: int = 2_000,
+    months: int = 24,
+    last_day: date = date(2026, 10, 31),
+    churn_after_late_service: float = subscriptions.MONTHLY_CHURN_AFTER_LATE_SERVICE,
+) -> Business:
     """Writes the files of a bilingual company of that size below the folder, with ``mappings/`` and ``truths.json``.
 
-    The same arguments give the same bytes. Raises WrongUseError for fewer than 20 customers or 6 months, which hold no truths.
+    ``churn_after_late_service`` is the share of subscribers that leave in a month after a missed deadline: with
+    ``subscriptions.MONTHLY_CHURN`` late service does nothing. The same arguments give the same bytes. Raises WrongUseError for fewer than
+    20 customers or 6 months, which hold no truths.
     """
     if customers < LEAST_CUSTOMERS or months < LEAST_MONTHS:
         hint = f"Ask for at least {LEAST_CUSTOMERS} customers and {LEAST_MONTHS} months."
@@ -69,7 +79,8 @@ def generate(folder: Path, *, seed: int = 7, customers: int = 2_000, months: int
     subscribers = subscriptions.draw_subscribers(work.rng("subscribers"), scene)
     tickets = service.draw_tickets(work.rng("tickets"), scene, orders, subscribers.customer)
     _service_files(work, tickets)
-    _subscription_files(work, orders, subscribers, tickets)
+    spells = subscriptions.draw_spells(work.rng("spells"), scene, subscribers, tickets, churn_after_late_service)
+    _subscription_files(work, orders, subscribers, spells)
     _voice_files(work, consents, orders, tickets)
     _loyalty_files(work, orders)
     dirty = _pop_up_files(work)
@@ -77,7 +88,7 @@ def generate(folder: Path, *, seed: int = 7, customers: int = 2_000, months: int
         MissingParent("order_lines", "product_id", "products", discontinued),
         MissingParent("tickets", "customer_id", "customers", len(service.ghosts(tickets))),
     )
-    truths = Truths.of(seed, scene, duplicates, dirty, missing)
+    truths = Truths.of(seed, scene, churn_after_late_service, duplicates, dirty, missing)
     truths.write(folder / "truths.json")
     return Business(work.outbox.deliveries(), truths)
 
@@ -136,9 +147,8 @@ def _service_files(work: _Work, tickets: service.Tickets) -> None:
     put("costs", marketing.costs_table(work.rng("costs"), scene, dear, experiment.assigned_at_s(scene.timeline)))
 
 
-def _subscription_files(work: _Work, orders: shop.Orders, subscribers: subscriptions.Subscribers, tickets: service.Tickets) -> None:
+def _subscription_files(work: _Work, orders: shop.Orders, subscribers: subscriptions.Subscribers, spells: subscriptions.Spells) -> None:
     scene, put = work.scene, work.outbox.put
-    spells = subscriptions.draw_spells(work.rng("spells"), scene, subscribers, tickets)
     rows = subscriptions.draw_rows(scene.timeline, subscribers, spells)
     put("subscriptions", subscriptions.subscriptions_table(scene.timeline, scene.people, subscribers, rows))
     put("usage", usage_table(work.rng("usage"), scene.timeline, subscribers, rows))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from keepwell.demo.columns import NONE, Flags, Ints, flags, money, nothing, numbered, where, words
+from keepwell.demo.columns import NONE, Flags, Floats, Ints, flags, money, nothing, numbered, where, words
 from keepwell.demo.company import CURRENCIES
 from keepwell.demo.people import People
 from keepwell.demo.sampling import between, chance
@@ -14,7 +14,7 @@ from keepwell.demo.service import Tickets
 from keepwell.demo.timeline import DAY_S, Timeline
 
 MONTHLY_CHURN = 0.02  # of those who subscribe when a month begins
-MONTHLY_CHURN_AFTER_LATE_SERVICE = 0.13
+MONTHLY_CHURN_AFTER_LATE_SERVICE = 0.45
 LATE_SERVICE_LASTS_MONTHS = 3  # the three months after the month of a missed deadline
 _PLUS_SHARE, _BUSINESS_SHARE, _TRIAL_SHARE, _RETURNS_SHARE = 0.26, 0.75, 0.4, 0.12
 _TRIAL_DAYS, _TERM_DAYS = 14, 365
@@ -79,18 +79,21 @@ def draw_subscribers(rng: np.random.Generator, scene: Scene) -> Subscribers:
     )
 
 
-def draw_spells(rng: np.random.Generator, scene: Scene, subscribers: Subscribers, tickets: Tickets) -> Spells:
-    """Month by month some leave: few, or many where a deadline was missed within the months before."""
+def draw_spells(
+    rng: np.random.Generator, scene: Scene, subscribers: Subscribers, tickets: Tickets, churn_after_late_service: float
+) -> Spells:
+    """Month by month some leave: few, or that share where a deadline was missed within the months before."""
     timeline = scene.timeline
     waits = np.where(subscribers.has_trial, _TRIAL_DAYS * DAY_S, 0)
     started_s = subscribers.signed_s + waits
     pays = np.flatnonzero((~subscribers.has_trial | subscribers.converts) & (started_s < timeline.end_s))
     exposed = _exposed_months(timeline, tickets, len(scene.people))[subscribers.customer[pays]]
-    ended_s, left_for = _leavings(rng, timeline, started_s[pays], exposed)
+    churn = np.where(exposed, churn_after_late_service, MONTHLY_CHURN)
+    ended_s, left_for = _leavings(rng, timeline, started_s[pays], churn)
     returns = np.flatnonzero((ended_s >= 0) & chance(rng, _RETURNS_SHARE, len(pays)))
     back_s = ended_s[returns] + between(rng, 60 * DAY_S, 150 * DAY_S, len(returns))
     returns, back_s = returns[back_s < timeline.end_s], back_s[back_s < timeline.end_s]
-    end_again_s, left_again_for = _leavings(rng, timeline, back_s, exposed[returns])
+    end_again_s, left_again_for = _leavings(rng, timeline, back_s, churn[returns])
     return Spells(
         subscriber=np.concatenate([pays, pays[returns]]),
         started_s=np.concatenate([started_s[pays], back_s]),
@@ -111,16 +114,15 @@ def _exposed_months(timeline: Timeline, tickets: Tickets, size: int) -> Flags:
     return exposed[:, :months]
 
 
-def _leavings(rng: np.random.Generator, timeline: Timeline, started_s: Ints, exposed: Flags) -> tuple[Ints, Ints]:
+def _leavings(rng: np.random.Generator, timeline: Timeline, started_s: Ints, churn: Floats) -> tuple[Ints, Ints]:
     size, starts_s = len(started_s), timeline.month_starts_s
     ended_s, left_for = nothing(size), nothing(size)
     for month in range(len(timeline.months)):
         stays = (started_s < starts_s[month]) & (ended_s < 0)
-        churn = np.where(exposed[:, month], MONTHLY_CHURN_AFTER_LATE_SERVICE, MONTHLY_CHURN)
-        leaves = stays & chance(rng, churn, size)
+        leaves = stays & chance(rng, churn[:, month], size)
         length_s = int(starts_s[month + 1] - starts_s[month])
         ended_s = np.where(leaves, starts_s[month] + between(rng, 3600, length_s - 3600, size), ended_s)
-        left_for = np.where(leaves, np.where(exposed[:, month], 0, between(rng, 1, 4, size)), left_for)
+        left_for = np.where(leaves, np.where(churn[:, month] > MONTHLY_CHURN, 0, between(rng, 1, 4, size)), left_for)
     return ended_s, left_for
 
 

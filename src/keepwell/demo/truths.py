@@ -91,6 +91,7 @@ class Truths:
         cls,
         seed: int,
         scene: Scene,
+        churn_after_late_service: float,
         duplicates: tuple[tuple[str, str], ...],
         dirty_rows: tuple[DirtyRow, ...],
         missing_parents: tuple[MissingParent, ...],
@@ -106,7 +107,7 @@ class Truths:
             campaign_effect=_campaign_effect(timeline),
             late_service_churn=LateServiceChurn(
                 subscriptions.MONTHLY_CHURN,
-                subscriptions.MONTHLY_CHURN_AFTER_LATE_SERVICE,
+                churn_after_late_service,
                 subscriptions.LATE_SERVICE_LASTS_MONTHS,
             ),
             month_factors=scene.season.month_factors,

@@ -46,14 +46,14 @@ SOURCES = (
         "day",
         365,
         (
-            Feature("orders_90", _within(90, "day", "t.orders"), "{n} orders in the last 90 days", "近 90 天 {n} 单"),
-            Feature("orders_365", _within(365, "day", "t.orders"), "{n} orders in the last year", "近一年 {n} 单"),
+            Feature("orders_90", _within(90, "day", "t.orders"), "{n} order{s} in the last 90 days", "近 90 天 {n} 单"),
+            Feature("orders_365", _within(365, "day", "t.orders"), "{n} order{s} in the last year", "近一年 {n} 单"),
             Feature("amount_90", _within(90, "day", "t.amount"), "spent {n} in the last 90 days", "近 90 天消费 {n}"),
             Feature("amount_365", _within(365, "day", "t.amount"), "spent {n} in the last year", "近一年消费 {n}"),
             Feature(
                 "refund_days_180",
                 _within(180, "day", "case when t.amount < 0 or t.orders = 0 then 1 else 0 end"),
-                "sent goods back on {n} days of the last 180",
+                "sent goods back on {n} day{s} of the last 180",
                 "近 180 天有 {n} 天退货",
             ),
         ),
@@ -63,24 +63,24 @@ SOURCES = (
         "opened_on",
         180,
         (
-            Feature("tickets_90", _within(90, "opened_on"), "{n} tickets in the last 90 days", "近 90 天 {n} 个工单"),
+            Feature("tickets_90", _within(90, "opened_on"), "{n} ticket{s} in the last 90 days", "近 90 天 {n} 个工单"),
             Feature(
                 "late_tickets_90",
                 "sum(case when t.resolution_due_on > k.d90 and t.resolution_due_on <= k.cut"
                 " and (t.resolved_at is null or t.resolved_at > t.resolution_due_at) then 1 else 0 end)",
-                "{n} tickets answered late in the last 90 days",
+                "{n} ticket{s} answered late in the last 90 days",
                 "近 90 天有 {n} 个工单超时",
             ),
             Feature(
                 "complaints_180",
                 _within(180, "opened_on", "case when t.kind = 'complaint' then 1 else 0 end"),
-                "{n} complaints in the last 180 days",
+                "{n} complaint{s} in the last 180 days",
                 "近 180 天 {n} 次投诉",
             ),
             Feature(
                 "open_tickets",
                 "sum(case when t.resolved_on is null or t.resolved_on > k.cut then 1 else 0 end)",
-                "{n} tickets are open",
+                "{n} open ticket{s}",
                 "{n} 个工单未解决",
             ),
         ),
@@ -90,7 +90,7 @@ SOURCES = (
         "answered_on",
         365,
         (
-            Feature("answers_365", _within(365, "answered_on"), "{n} survey answers in the last year", "近一年答卷 {n} 次"),
+            Feature("answers_365", _within(365, "answered_on"), "{n} survey answer{s} in the last year", "近一年答卷 {n} 次"),
             Feature(
                 "mean_answer",
                 "avg(cast(case when t.higher_is_better then t.score - t.scale_min else t.scale_max - t.score end as DOUBLE) / nullif(t.scale_max - t.scale_min, 0))",
@@ -101,7 +101,7 @@ SOURCES = (
             Feature(
                 "detractions_180",
                 _within(180, "answered_on", "case when t.metric = 'nps' and t.score <= 6 then 1 else 0 end"),
-                "{n} answers as a detractor in the last 180 days",
+                "{n} answer{s} as a detractor in the last 180 days",
                 "近 180 天 {n} 次贬损评价",
             ),
         ),
@@ -112,11 +112,11 @@ SOURCES = (
         "occurred_on",
         90,
         (
-            Feature("contacts_90", _within(90, "occurred_on"), "{n} contacts in the last 90 days", "近 90 天接触 {n} 次"),
+            Feature("contacts_90", _within(90, "occurred_on"), "{n} contact{s} in the last 90 days", "近 90 天接触 {n} 次"),
             Feature(
                 "inbound_30",
                 _within(30, "occurred_on", "case when t.direction = 'inbound' then 1 else 0 end"),
-                "came to us {n} times in the last 30 days",
+                "came to us {n} time{s} in the last 30 days",
                 "近 30 天主动联系 {n} 次",
             ),
         ),
@@ -126,17 +126,19 @@ SOURCES = (
         "used_on",
         60,
         (
-            Feature("use_30", _within(30, "used_on", 't."count"'), "used the product {n} times in the last 30 days", "近 30 天使用 {n} 次"),
+            Feature(
+                "use_30", _within(30, "used_on", 't."count"'), "used the product {n} time{s} in the last 30 days", "近 30 天使用 {n} 次"
+            ),
             Feature(
                 "use_before_30",
                 'sum(case when t.used_on <= k.d30 then t."count" else 0 end)',
-                "used it {n} times in the 30 days before",
+                "used it {n} time{s} in the 30 days before",
                 "此前 30 天使用 {n} 次",
             ),
             Feature(
                 "errors_30",
                 _within(30, "used_on", "coalesce(t.errors, 0)"),
-                "met {n} errors in the last 30 days",
+                "met {n} error{s} in the last 30 days",
                 "近 30 天遇到 {n} 次错误",
             ),
         ),
@@ -149,13 +151,13 @@ SOURCES = (
             Feature(
                 "points_earned_180",
                 _within(180, "on_date", "case when t.kind = 'earn' then t.points else 0 end"),
-                "earned {n} points in the last 180 days",
+                "earned {n} point{s} in the last 180 days",
                 "近 180 天获得 {n} 积分",
             ),
             Feature(
                 "points_spent_180",
                 _within(180, "on_date", "case when t.kind = 'spend' then -t.points else 0 end"),
-                "spent {n} points in the last 180 days",
+                "spent {n} point{s} in the last 180 days",
                 "近 180 天使用 {n} 积分",
             ),
         ),
@@ -168,7 +170,7 @@ SOURCES = (
             Feature(
                 "late_payments_180",
                 "sum(case when t.due_on <= k.cut and (t.paid_on is null or t.paid_on > t.due_on) then 1 else 0 end)",
-                "{n} payments late in the last 180 days",
+                "{n} payment{s} late in the last 180 days",
                 "近 180 天有 {n} 笔逾期付款",
             ),
         ),
@@ -176,13 +178,13 @@ SOURCES = (
 )
 # of the customer as such, beside every source
 OWN = (
-    Feature("days_since_order", "", "last order {n} days ago", "距上次下单 {n} 天", is_count=False),
-    Feature("days_since_first_order", "", "first order {n} days ago", "首次下单距今 {n} 天", is_count=False),
-    Feature("mean_gap", "", "orders every {n} days", "平均每 {n} 天下单一次", is_count=False),
+    Feature("days_since_order", "", "last order {n} day{s} ago", "距上次下单 {n} 天", is_count=False),
+    Feature("days_since_first_order", "", "first order {n} day{s} ago", "首次下单距今 {n} 天", is_count=False),
+    Feature("mean_gap", "", "orders every {n} day{s}", "平均每 {n} 天下单一次", is_count=False),
     Feature("gaps_missed", "", "{d} times the usual time between orders has passed", "已超过通常下单间隔的 {d} 倍", is_count=False),
     Feature("paid_monthly", "", "pays {n} a month", "每月付费 {n}", is_count=True),
-    Feature("days_subscribed", "", "subscribed for {n} days", "已订阅 {n} 天", is_count=False),
-    Feature("price_rises_180", "", "{n} rises of price in the last 180 days", "近 180 天涨价 {n} 次", is_count=True),
+    Feature("days_subscribed", "", "subscribed for {n} day{s}", "已订阅 {n} 天", is_count=False),
+    Feature("price_rises_180", "", "{n} price rise{s} in the last 180 days", "近 180 天涨价 {n} 次", is_count=True),
 )
 FEATURES = {f.name: f for f in (*OWN, *(f for s in SOURCES for f in s.features))}
 
@@ -298,4 +300,4 @@ def reason(name: str, value: float, *, is_chinese: bool) -> str:
     """A feature's value as words; unknown values are not told."""
     f = FEATURES[name]
     text = f.chinese if is_chinese else f.english
-    return text.format(n=f"{value:,.0f}", p=f"{value:.0%}", d=f"{value:,.1f}")
+    return text.format(n=f"{value:,.0f}", s="" if round(value) == 1 else "s", p=f"{value:.0%}", d=f"{value:,.1f}")

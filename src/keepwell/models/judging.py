@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from keepwell.models.btyd.summary import Bools, Floats
+from keepwell.models.btyd.summary import Bools, Floats, Ints
 
 BINS = 10
 TOP_SHARE = 0.1
@@ -36,9 +36,10 @@ class Discrimination:
         return cls(0, n, n, n, n, n, n, n, (), ())
 
 
-def discrimination(score: Floats, y: Bools) -> Discrimination:
-    """Scores above 1 or below 0 are only ranked."""
-    auc, se = _auc(score, y)
+def discrimination(score: Floats, y: Bools, whose: Ints | None = None) -> Discrimination:
+    """Scores above 1 or below 0 are only ranked. Where a customer has several rows, ``whose`` says whose each is."""
+    auc, influence = _auc(score, y)
+    se = _standard_error(influence, y, whose)
     order = np.argsort(score, kind="stable")
     parts = [p for p in np.array_split(order, BINS) if len(p)]
     predicted, observed = [float(score[p].mean()) for p in parts], [float(y[p].mean()) for p in parts]
@@ -59,17 +60,50 @@ def discrimination(score: Floats, y: Bools) -> Discrimination:
     )
 
 
-def _auc(score: Floats, y: Bools) -> tuple[float, float]:
-    """The area and its standard error (DeLong, DeLong & Clarke-Pearson 1988, by ranks: Sun & Xu 2014); ties count half."""
+def log_loss(probability: Floats, y: Bools) -> Floats:
+    """Of each row minus the logarithm of the probability that was given to what came, in nats."""
+    found: Floats = -np.log(np.clip(np.where(y, probability, 1 - probability), 1e-9, 1))
+    return found
+
+
+def gain(probability: Floats, other: Floats, y: Bools, whose: Ints, level: float = 0.99) -> tuple[float, float, float]:
+    """By how much the mean log loss of probabilities is lower than that of others on the same rows, with its interval.
+
+    Rows of one customer go together.
+    """
+    each = log_loss(other, y) - log_loss(probability, y)
+    mean = float(each.mean())
+    half = float(norm.ppf((1 + level) / 2)) * _clustered((each - mean) / len(each), whose)
+    return mean, mean - half, mean + half
+
+
+def _auc(score: Floats, y: Bools) -> tuple[float, Floats]:
+    """The area, and what each row adds to its error (DeLong, DeLong & Clarke-Pearson 1988, by ranks: Sun & Xu 2014); ties count half."""
     positive, negative = score[y], score[~y]
     m, n = len(positive), len(negative)
+    influence = np.zeros(len(y))
     if not m or not n:
-        return float("nan"), float("nan")
+        return float("nan"), influence
     everything = rankdata(np.concatenate([positive, negative]))
     above = (everything[:m] - rankdata(positive)) / n
     below = 1 - (everything[m:] - rankdata(negative)) / m
-    variance = (above.var(ddof=1) / m if m > 1 else 0.0) + (below.var(ddof=1) / n if n > 1 else 0.0)
-    return float(above.mean()), float(np.sqrt(variance))
+    auc = float(above.mean())
+    influence[y], influence[~y] = (above - auc) / m, (below - auc) / n
+    return auc, influence
+
+
+def _standard_error(influence: Floats, y: Bools, whose: Ints | None) -> float:
+    """Of an area; rows of one customer go together (Obuchowski 1997)."""
+    if whose is not None:
+        return _clustered(influence, whose)
+    variance = sum((influence[k] ** 2).sum() * k.sum() / max(k.sum() - 1, 1) for k in (y, ~y))
+    return float(np.sqrt(variance))
+
+
+def _clustered(influence: Floats, whose: Ints) -> float:
+    together = np.bincount(whose, influence)
+    size = len(np.unique(whose))
+    return float(np.sqrt((together**2).sum() * size / max(size - 1, 1)))
 
 
 def _average_precision(score: Floats, y: Bools) -> float:

@@ -16,13 +16,12 @@ from keepwell.models.choices import BANDS
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.estimators.churn import Churn, FittedChurn, calibration_line
 from keepwell.models.features import FEATURES, features, reason
-from keepwell.models.judging import Discrimination, discrimination
+from keepwell.models.judging import Discrimination, discrimination, gain
 from keepwell.models.population import EPOCH, population
 from keepwell.models.refusal import RefusedError
 
-TRAINING_CUTS, DAYS_BETWEEN_CUTS, LEAST_HISTORY = 6, 30, 90
+TRAINING_CUTS, TEST_CUTS, DAYS_BETWEEN_CUTS, LEAST_HISTORY = 6, 3, 30, 90
 LEAST_SUBSCRIBERS, LEAST_CUSTOMERS = 200, 200
-BOOTSTRAPS = 200
 REASONS = 3
 DRIFT_BINS = 10
 ROUNDS = 120
@@ -56,6 +55,12 @@ class Rows:
         return self.table.column("customer_id").combine_chunks()
 
     @property
+    def whose(self) -> Ints:
+        """Of each row a number for its customer, who may be there on several days."""
+        found: Ints = np.unique(np.asarray(self.customers), return_inverse=True)[1]
+        return found
+
+    @property
     def recency(self) -> Floats:
         found = self.columns["days_since_order"]
         return np.where(np.isfinite(found), found, NEVER)
@@ -80,7 +85,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Leaving:
-    """Where there are paid subscriptions, who ends them; else who stops ordering. The naive rule is used where it is no worse."""
+    """Where there are paid subscriptions, who ends them; else who stops ordering.
+
+    The naive rule is used unless the model's log loss is lower by more than chance would have it (99 %), on days later than all that
+    it was learned from.
+    """
 
     name: ClassVar[str] = "churn"
     title: ClassVar[tuple[str, str]] = ("Churn", "流失预测")
@@ -90,12 +99,13 @@ class Leaving:
     )
 
     def estimate(self, sight: Sight) -> Estimate:
-        cuts, test, today = _cuts(sight)
+        today = sight.population.as_of
+        cuts, tests = _cuts(sight)
         split = (sight.choices.embargo_days, sight.choices.churn_days)
-        labelled = features(sight.session, [*cuts, test], sight.choices.inactive_days, split)
+        labelled = features(sight.session, [*cuts, *tests], sight.choices.inactive_days, split)
         current = features(sight.session, [today], sight.choices.inactive_days, None)
         is_contract = int(np.sum(current.column("is_subscriber").to_numpy(zero_copy_only=False))) >= LEAST_SUBSCRIBERS
-        is_test = labelled.column("cut").to_numpy() == np.datetime64(test)
+        is_test = labelled.column("cut").to_numpy() >= np.datetime64(tests[-1])
         train, held = (Rows.of(labelled.filter(pa.array(m)), subscribers=is_contract) for m in (~is_test, is_test))
         everything, now = Rows.of(labelled, subscribers=is_contract), Rows.of(current, subscribers=is_contract)
         _check(train, held, now)
@@ -106,10 +116,10 @@ class Leaving:
                 f"{fitted.leaks[0]} alone tells who leaves: what is known too late is in it.", "Check the times of that data."
             )
         predicted = fitted.predict(held.columns)
-        judged = discrimination(predicted, held.left)
-        rule, naive = _naive(sight, train, held, test)
-        low = _advantage(predicted, naive, held.left, sight.choices.seed)
-        is_better = low > 0
+        judged = discrimination(predicted, held.left, held.whose)
+        rule, naive = _naive(sight, train, held)
+        gained = gain(predicted, naive, held.left, held.whose)
+        is_better = gained[1] > 0
         if is_better:
             final = learner.fit(everything.columns, everything.left, customers=np.asarray(everything.customers), judge=False)
             probability, reasons = final.predict(now.columns), _reasons(final, now, sight)
@@ -124,30 +134,32 @@ class Leaving:
             "churn_band": pa.array([names[b] for b in bands]),
             "top_reasons": pa.array(reasons, pa.string()),
         }
-        naive_judged = discrimination(naive, held.left)
+        naive_judged = discrimination(naive, held.left, held.whose)
         return Estimate(
             of_some=pa.table(scores),
             parameters=[
                 Parameter("is_contract", float(is_contract)), Parameter("horizon_days", split[1]), Parameter("embargo_days", split[0]),
                 Parameter("is_model_used", float(is_better)), *(Parameter(f"band_from_{b}", v) for b, v in zip(names[1:], sight.choices.churn_bands, strict=True)),
             ],
-            judgements=_judgements(judged, naive_judged, rule, cuts[0], held, today, is_better=is_better, low=low, drift=_drift(train, now)),
+            judgements=_judgements(judged, naive_judged, rule, cuts[0], held, today, is_better=is_better, gained=gained, drift=_drift(train, now)),
             verdict=_verdict(sight, judged, naive_judged, rule, bands, is_better=is_better, is_contract=is_contract),
         )  # fmt: skip
 
 
-def _cuts(sight: Sight) -> tuple[list[date], date, date]:
-    """Days to learn from, the newest first; the day to be judged on; today. No answer of one is known on the next."""
+def _cuts(sight: Sight) -> tuple[list[date], list[date]]:
+    """Days to learn from and days to be judged on, the newest first. No answer of the former is known on any of the latter."""
     today = sight.population.as_of
     step = timedelta(days=sight.choices.embargo_days + sight.choices.churn_days)
-    test = today - step
     first = EPOCH + timedelta(days=int(sight.population.first_day.min(initial=sight.population.today)))
-    cuts = [test - step - timedelta(days=DAYS_BETWEEN_CUTS * k) for k in range(TRAINING_CUTS)]
-    known = [c for c in cuts if c >= first + timedelta(days=LEAST_HISTORY)]
-    if not known:
-        needed = 2 * step.days + LEAST_HISTORY
-        raise RefusedError(f"The orders go back {(today - first).days} days; churn needs {needed}.", "Import an older history, or wait.")
-    return known, test, today
+    least = first + timedelta(days=LEAST_HISTORY)
+    for size in range(TEST_CUTS, 0, -1):
+        tests = [today - step - timedelta(days=DAYS_BETWEEN_CUTS * k) for k in range(size)]
+        cuts = [tests[-1] - step - timedelta(days=DAYS_BETWEEN_CUTS * k) for k in range(TRAINING_CUTS)]
+        known = [c for c in cuts if c >= least]
+        if known:
+            return known, tests
+    needed = 2 * step.days + LEAST_HISTORY
+    raise RefusedError(f"The orders go back {(today - first).days} days; churn needs {needed}.", "Import an older history, or wait.")
 
 
 def _check(train: Rows, held: Rows, now: Rows) -> None:
@@ -158,12 +170,15 @@ def _check(train: Rows, held: Rows, now: Rows) -> None:
         raise RefusedError("On the days to be judged on all left, or nobody did.")
 
 
-def _naive(sight: Sight, train: Rows, held: Rows, test: date) -> tuple[Rule, Floats]:
+def _naive(sight: Sight, train: Rows, held: Rows) -> tuple[Rule, Floats]:
     """The better of two rules: days since the last order, and the chance of being active by MBG/NBD."""
     rule = Rule.fitted("recency", np.log1p(train.recency), train.left)
     best = rule, rule.predict(np.log1p(held.recency))
+    score, days = np.empty(len(held)), held.table.column("cut").to_numpy()
     try:
-        score = _inactive(sight, held, test)
+        for day in np.unique(days):
+            mine = days == day
+            score[mine] = _inactive(sight, held.customers.filter(pa.array(mine)), day.item())
     except RefusedError:
         return best
     other = Rule.fitted("p_active", score, held.left)
@@ -173,33 +188,21 @@ def _naive(sight: Sight, train: Rows, held: Rows, test: date) -> tuple[Rule, Flo
     return best
 
 
-def _inactive(sight: Sight, rows: Rows, day: date) -> Floats:
-    """1 − P(active) of each row's customer, as of the day; 1 of who never ordered."""
-    p = population(sight.session, day, among=rows.customers)
+def _inactive(sight: Sight, customers: pa.Array, day: date) -> Floats:
+    """1 − P(active) of each customer, as of the day; 1 of who never ordered."""
+    p = population(sight.session, day, among=customers)
     fitted: Any = ModifiedBetaGeometric.fitted(grouped(p.summary)[0])
     model: BuyingModel = fitted
     chance = 1 - Forecaster(model, p.summary).active
-    at = pc.index_in(rows.customers, p.customers).to_numpy(zero_copy_only=False)
-    found = np.ones(len(rows))
+    at = pc.index_in(customers, p.customers).to_numpy(zero_copy_only=False)
+    found = np.ones(len(customers))
     known = np.isfinite(at.astype(float))
     found[known] = chance[at[known].astype(np.int64)]
     return found
 
 
 def _by_rule(sight: Sight, rule: Rule, now: Rows, today: date) -> Floats:
-    return rule.predict(np.log1p(now.recency) if rule.name == "recency" else _inactive(sight, now, today))
-
-
-def _advantage(model: Floats, naive: Floats, left: Bools, seed: int) -> float:
-    """The lower end of the 95 % interval of how much larger the model's area is, by resampling the customers."""
-    rng = np.random.default_rng(seed)
-    gains = []
-    for _ in range(BOOTSTRAPS):
-        who = rng.integers(0, len(left), len(left))
-        y = left[who]
-        if y.any() and not y.all():
-            gains.append(discrimination(model[who], y).auc - discrimination(naive[who], y).auc)
-    return float(np.quantile(gains, 0.025))
+    return rule.predict(np.log1p(now.recency) if rule.name == "recency" else _inactive(sight, now.customers, today))
 
 
 def _drift(train: Rows, now: Rows) -> tuple[str, float]:
@@ -237,6 +240,7 @@ def _judgements(
     judged: Discrimination, naive: Discrimination, rule: Rule, trained: date, held: Rows, today: date, **found: Any
 ) -> list[Judgement]:
     def one(measure: str, value: float, other: float | None = None, **more: Any) -> Judgement:
+        # by the log loss, which is sharper than the area where leavers are few, and judges what is used: the probabilities
         beats = None if other is None else found["is_better"]
         return Judgement(
             measure, value, n=len(held), baseline=None if other is None else rule.name, baseline_value=other, beats_baseline=beats,
@@ -246,7 +250,7 @@ def _judgements(
     name, index = found["drift"]
     return [
         one("auc", judged.auc, naive.auc, ci_low=judged.auc_low, ci_high=judged.auc_high),
-        one("auc_gain_low", found["low"]),
+        one("log_loss_gain", found["gained"][0], ci_low=found["gained"][1], ci_high=found["gained"][2]),
         one("average_precision", judged.average_precision, naive.average_precision),
         one("brier", judged.brier, naive.brier),
         one("calibration_error", judged.calibration_error, naive.calibration_error),

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -21,6 +21,9 @@ from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.words import words_of
 from keepwell.surfaces.worker.refresh import refresh
 
+if TYPE_CHECKING:
+    from keepwell.demo.business import Business
+
 # the last month of the demo business; its data end with it
 PERIOD = "2026-10"
 
@@ -38,6 +41,12 @@ def demo(
     customers: Annotated[int, typer.Option(min=50, help="Size of the business.")] = 2_000,
     seed: Annotated[int, typer.Option(help="Another seed, another business.")] = 7,
     locale: Annotated[Locale, typer.Option(help="Language of labels.")] = Locale.ENGLISH,
+    late_service_churn: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Share of subscribers leaving a month after late service; 0.02 is as without.", show_default="0.45"
+        ),
+    ] = None,
 ) -> None:
     """Make a workspace of a made-up bilingual business, import it, compute it and print its scorecard."""
     given: Path = context.obj
@@ -49,7 +58,9 @@ def demo(
     settings = Settings(currency="CNY", timezone="Asia/Shanghai", locale=locale)
     workspace = Workspace(create_workspace(folder, settings), SystemClock())
     with watcher() as progress, tempfile.TemporaryDirectory(prefix="keepwell-demo-") as scratch:
-        counts = _import(workspace, Path(scratch), customers, seed, progress)
+        with step(progress, "make up a business"):
+            business = _made_up(Path(scratch), customers, seed, late_service_churn)
+        counts = _import(workspace, business, progress)
         refresh(workspace.place, workspace.lake, workspace.clock, progress=progress)
     read = sum(c.read for c in counts)
     rejected = sum(c.rejected for c in counts)
@@ -60,12 +71,16 @@ def demo(
     say(Text(f"\nLook further: keepwell -w {folder} kpi revenue --period 2026 --grain month", style="dim"))
 
 
-def _import(workspace: Workspace, scratch: Path, customers: int, seed: int, progress: Progress) -> list[EntityCounts]:
+def _made_up(folder: Path, customers: int, seed: int, late_service_churn: float | None) -> "Business":
     # only this command needs it
     from keepwell.demo.business import generate  # noqa: PLC0415 - see above
 
-    with step(progress, "make up a business"):
-        business = generate(scratch, seed=seed, customers=customers)
+    if late_service_churn is None:
+        return generate(folder, seed=seed, customers=customers)
+    return generate(folder, seed=seed, customers=customers, churn_after_late_service=late_service_churn)
+
+
+def _import(workspace: Workspace, business: "Business", progress: Progress) -> list[EntityCounts]:
     counts: list[EntityCounts] = []
     for delivery in business.imports:
         request = ImportRequest(delivery.files, delivery.entity, delivery.mapping, delivery.source)
