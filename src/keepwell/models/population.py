@@ -1,20 +1,21 @@
 """The customers of a workspace as estimators see them: one place a customer, ordered by id, with what they bought until a day."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from keepwell.core.periods import months_before
 from keepwell.engine.sql import Steps, literal
 from keepwell.metrics.session import Session
-from keepwell.models.btyd.summary import Floats, Ints, Summary
+from keepwell.models.btyd.summary import Bools, Floats, Ints, Summary
 
 BUYERS = "_buyers"  # customer_id, place: numbered from 0 in the order of their ids
-DAYS = "_purchase_days"  # place, day, orders, amount, margin, with_margin
-DAYS_BY_ID = "_purchase_days_by_id"  # the same with customer_id
+DAYS = "_purchase_days"  # place, day, orders, amount and margin in parts of UNIT, with_margin
+DAYS_BY_ID = "_purchase_days_by_id"  # the same with customer_id, money as money
+UNIT = 10_000  # parts of a unit of money: whole numbers add up to the same in any order
 HALF_YEAR = 180
 EPOCH = date(1970, 1, 1)
 
@@ -63,22 +64,125 @@ class Population:
         )
 
 
+@dataclass(frozen=True)
+class PurchaseDays:
+    """One element a customer and day with an order or a refund, ordered by both; money is in parts of ``UNIT``.
+
+    ``place`` numbers the customers in the order of their ids; ``day`` counts from 1970.
+    """
+
+    place: Ints
+    day: Ints
+    orders: Ints  # completed ones
+    amount: Ints
+    margin: Ints
+    with_margin: Ints
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def where(self, chosen: Bools) -> "PurchaseDays":
+        if chosen.all():
+            return self
+        return PurchaseDays(
+            self.place[chosen],
+            self.day[chosen],
+            self.orders[chosen],
+            self.amount[chosen],
+            self.margin[chosen],
+            self.with_margin[chosen],
+        )
+
+    def to_table(self) -> pa.Table:
+        return pa.table({
+            "place": pa.array(self.place), "day": pa.array(self.day.astype(np.int32), pa.date32()), "orders": pa.array(self.orders),
+            "amount": pa.array(self.amount), "margin": pa.array(self.margin), "with_margin": pa.array(self.with_margin),
+        })  # fmt: skip
+
+
 def keep_purchase_days(session: Session) -> None:
     """Bring orders down to one row a customer and day, once for all that reads them."""
     session.make_ready("orders")
-    counted = f"customer_id is not null and status in ('completed', 'refund')\n  and ordered_on <= DATE {literal(session.last_day)}"
     engine = session.engine
-    who = Steps().then("who", f"select distinct customer_id from orders where {counted}")
-    engine.keep(BUYERS, who.then("numbered", "select customer_id, row_number() over (order by customer_id) - 1 as place from who"))
-    # grouped by a number, which takes half as long as by an id
-    query = (
-        "select b.place, o.ordered_on as day, cast(sum(case when o.status = 'completed' then 1 else 0 end) as BIGINT) as orders,\n"
-        "  sum(o.amount) as amount, sum(o.margin) as margin, count(case when o.status = 'completed' then o.margin end) as with_margin\n"
-        f"from (select customer_id, ordered_on, status, amount, margin from orders where {counted}) as o\n"
-        f"join {BUYERS} as b on b.customer_id = o.customer_id group by b.place, o.ordered_on"
+    counted = f"customer_id is not null and status in ('completed', 'refund')\n  and ordered_on <= DATE {literal(session.last_day)}"
+    who = engine.arrow(Steps().then("who", f"select distinct customer_id from orders where {counted} order by customer_id"))
+    engine.lend(BUYERS, pa.table({"customer_id": who.column(0), "place": pa.array(np.arange(len(who), dtype=np.int32))}))
+    orders = engine.arrow(
+        Steps().then(
+            "bought",
+            f"select b.place, o.ordered_on as day, o.status = 'completed' as is_sale, {_units('o.amount')} as amount, {_units('o.margin')} as margin\n"
+            f"from (select customer_id, ordered_on, status, amount, margin from orders where {counted}) as o\n"
+            f"join {BUYERS} as b on b.customer_id = o.customer_id",
+        )
     )
-    engine.keep(DAYS, Steps().then("purchase_days", query))
-    engine.define(DAYS_BY_ID, Steps().then("days", f"select b.customer_id, d.* from {DAYS} as d join {BUYERS} as b on b.place = d.place"))
+    engine.lend(DAYS, _by_day(orders).to_table())
+    money = ", ".join(f"cast(d.{c} as DECIMAL(19, 0)) * 0.0001 as {c}" for c in ("amount", "margin"))
+    by_id = (
+        f"select b.customer_id, d.place, d.day, d.orders, {money}, d.with_margin from {DAYS} as d join {BUYERS} as b on b.place = d.place"
+    )
+    engine.define(DAYS_BY_ID, Steps().then("days", by_id))
+
+
+def _units(sql: str) -> str:
+    return f"cast({sql} * {UNIT} as BIGINT)"
+
+
+def _by_day(orders: pa.Table) -> PurchaseDays:
+    """Orders of a day put together. Sorting numbers takes half as long as a hash of millions of groups."""
+    place, day = (orders.column(n).to_numpy().astype(np.int64) for n in ("place", "day"))
+    first = int(day.min(initial=0))
+    span = int(day.max(initial=0)) - first + 1
+    key = place * span + (day - first)
+    order = np.argsort(key)
+    key = key[order]
+    starts = _starts(key)
+    is_sale = orders.column("is_sale").to_numpy()
+    margin = orders.column("margin")
+    has_margin = margin.is_valid().to_numpy() & is_sale
+
+    def added(values: Ints) -> Ints:
+        found: Ints = np.add.reduceat(values[order], starts) if len(starts) else np.zeros(0, np.int64)
+        return found
+
+    return PurchaseDays(
+        key[starts] // span,
+        key[starts] % span + first,
+        added(is_sale.astype(np.int64)),
+        added(orders.column("amount").fill_null(0).to_numpy()),
+        added(margin.fill_null(0).to_numpy()),
+        added(has_margin.astype(np.int64)),
+    )
+
+
+def _starts(key: Ints) -> Ints:
+    """Where a run of equal values begins."""
+    return np.flatnonzero(np.diff(key, prepend=-1)).astype(np.int64)
+
+
+def purchase_days(session: Session, until: date) -> PurchaseDays:
+    """Those up to ``until``; :func:`keep_purchase_days` goes before."""
+    found = session.engine.arrow(Steps().then("days", f"select * from {DAYS} where day <= DATE {literal(until)}"))
+    days = PurchaseDays(*(_whole(found, c) for c in ("place", "day", "orders", "amount", "margin", "with_margin")))
+    key = days.place * (int(days.day.max(initial=0)) + 1) + days.day
+    # an engine may hand rows back in another order
+    if (np.diff(key) < 0).any():
+        order = np.argsort(key)
+        days = PurchaseDays(
+            days.place[order], days.day[order], days.orders[order], days.amount[order], days.margin[order], days.with_margin[order]
+        )
+    return days
+
+
+def _whole(table: pa.Table, name: str) -> Ints:
+    column = table.column(name)
+    values = column.cast(pa.int32()) if pa.types.is_date(column.type) else column
+    return np.ascontiguousarray(values.to_numpy(), dtype=np.int64)
+
+
+def buyers(session: Session) -> pa.Array:
+    """The ids of all who ordered, by place."""
+    found = session.engine.arrow(Steps().then("buyers", f"select customer_id from {BUYERS} order by place"))
+    return found.column(0).combine_chunks()
 
 
 def population(session: Session, as_of: date, among: pa.Array | None = None) -> Population:
@@ -86,79 +190,45 @@ def population(session: Session, as_of: date, among: pa.Array | None = None) -> 
 
     With ``among``, only these customers.
     """
-    days = DAYS
+    days, ids = purchase_days(session, as_of), buyers(session)
     if among is not None:
-        days = f"{DAYS}_some"
-        session.engine.lend("_among", pa.table({"customer_id": among}))
-        places = Steps().then("places", f"select b.place from _among as a join {BUYERS} as b on b.customer_id = a.customer_id")
-        session.engine.keep(days, places.then("some", f"select d.* from {DAYS} as d join places as p on p.place = d.place"))
-    day = f"DATE {literal(as_of)}"
-    year = f"DATE {literal(months_before(as_of, 12))}"
-    half, half_before = (f"DATE {literal(as_of - timedelta(days=HALF_YEAR * n))}" for n in (1, 2))
-    sums = (
-        "select place, min(case when orders > 0 then day end) as first_day, max(case when orders > 0 then day end) as last_day,\n"
-        "  sum(case when orders > 0 then 1 else 0 end) as purchase_days, sum(orders) as orders, sum(amount) as amount, sum(margin) as margin,\n"
-        f"  sum(with_margin) as with_margin, sum(case when day > {year} then amount else 0 end) as year_amount,\n"
-        f"  sum(case when day > {half} then amount else 0 end) as half_amount,\n"
-        f"  sum(case when day > {half_before} and day <= {half} then amount else 0 end) as half_before_amount\n"
-        f"from {days} where day <= {day} group by place"
-    )
-    steps = (
-        Steps()
-        .then("whole", sums)
-        .then("buyers", "select * from whole where purchase_days > 0")
-        .then(
-            "later",
-            "select d.place, max(case when d.orders > 0 and d.day < b.last_day then d.day end) as previous_day,\n"
-            "  sum(case when d.day > b.first_day then d.amount end) as repeat_amount,\n"
-            "  sum(case when d.day > b.first_day then d.margin end) as repeat_margin\n"
-            f"from {days} as d join buyers as b on b.place = d.place\n"
-            f"where d.day <= {day} and b.purchase_days > 1 group by d.place",
-        )
-    )
-    columns = ", ".join([
-        "i.customer_id",
-        *(_days(f"b.{c}", c) for c in ("first_day", "last_day")),
-        _days("coalesce(l.previous_day, b.first_day)", "previous_day"),
-        *(f"cast(b.{c} as BIGINT) as {c}" for c in ("purchase_days", "orders", "with_margin")),
-        *(_money(f"b.{c}", c) for c in ("amount", "margin", "year_amount", "half_amount", "half_before_amount")),
-        *(_money(f"l.{c}", c) for c in ("repeat_amount", "repeat_margin")),
-    ])  # fmt: skip
-    steps = steps.then(
-        "population",
-        f"select {columns}\nfrom buyers as b join {BUYERS} as i on i.place = b.place left join later as l on l.place = b.place order by b.place",
-    )
-    found = session.engine.arrow(steps)
+        days = days.where(np.asarray(pc.is_in(ids, value_set=among))[days.place])
+    sales = days.where(days.orders > 0)
+    starts = _starts(sales.place)
+    places, ends = sales.place[starts], np.append(starts[1:], len(sales))[: len(starts)]
+    count = ends - starts
+    first, last = sales.day[starts], sales.day[ends - 1]
+    bought = np.zeros(len(ids), bool)
+    bought[places] = True
+    days = days.where(bought[days.place])
+    rows = _starts(days.place)
+    first_of = np.zeros(len(ids), np.int64)
+    first_of[places] = first
+    is_later = days.day > first_of[days.place]
+    today = (as_of - EPOCH).days
+    year = (months_before(as_of, 12) - EPOCH).days
 
-    def whole(name: str) -> Ints:
-        return np.ascontiguousarray(found.column(name).to_numpy(), dtype=np.int64)
+    def added(values: Ints) -> Ints:
+        found: Ints = np.add.reduceat(values, rows) if len(rows) else np.zeros(0, np.int64)
+        return found
 
-    def money(name: str) -> npt.NDArray[np.float64]:
-        return np.ascontiguousarray(found.column(name).to_numpy(), dtype=np.float64)
+    def money(values: Ints, chosen: Bools | None = None) -> Floats:
+        return added(values if chosen is None else np.where(chosen, values, 0)) / UNIT
 
     return Population(
         as_of=as_of,
-        customers=found.column("customer_id").combine_chunks(),
-        first_day=whole("first_day"),
-        last_day=whole("last_day"),
-        previous_day=whole("previous_day"),
-        purchase_days=whole("purchase_days"),
-        orders=whole("orders"),
-        amount=money("amount"),
-        repeat_amount=money("repeat_amount"),
-        margin=money("margin"),
-        repeat_margin=money("repeat_margin"),
-        with_margin=whole("with_margin"),
-        year_amount=money("year_amount"),
-        half_amount=money("half_amount"),
-        half_before_amount=money("half_before_amount"),
+        customers=ids.take(pa.array(places)),
+        first_day=first,
+        last_day=last,
+        previous_day=np.where(count > 1, sales.day[np.maximum(ends - 2, 0)], first),
+        purchase_days=count,
+        orders=added(days.orders),
+        amount=money(days.amount),
+        repeat_amount=money(days.amount, is_later) * (count > 1),
+        margin=money(days.margin),
+        repeat_margin=money(days.margin, is_later) * (count > 1),
+        with_margin=added(days.with_margin),
+        year_amount=money(days.amount, days.day > year),
+        half_amount=money(days.amount, days.day > today - HALF_YEAR),
+        half_before_amount=money(days.amount, (days.day > today - 2 * HALF_YEAR) & (days.day <= today - HALF_YEAR)),
     )
-
-
-def _days(sql: str, name: str) -> str:
-    return f"cast(datediff('day', DATE '1970-01-01', {sql}) as BIGINT) as {name}"
-
-
-def _money(sql: str, name: str) -> str:
-    # exact sums, so that neither the order of rows nor threads show in the floating number made of them
-    return f"cast(coalesce({sql}, 0) as DOUBLE) as {name}"

@@ -13,7 +13,7 @@ from keepwell.engine.sql import Steps, quoted
 from keepwell.metrics.session import Session
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Sight
-from keepwell.models.population import BUYERS, DAYS
+from keepwell.models.population import BUYERS, purchase_days
 from keepwell.models.refusal import RefusedError
 from keepwell.models.tables import column, columns_of, days_of
 
@@ -64,35 +64,62 @@ class Cohorts:
         last = int(np.datetime64(until, "D").astype(np.int64))
         is_seen = days <= last
         _, who = np.unique(np.asarray(column(table, customer), dtype=object).astype(str)[is_seen], return_inverse=True)
-        months = days[is_seen].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-        if not len(months):
+        if not len(who):
             raise RefusedError("Nobody has bought.", "Import orders.")
-        base, span = int(months.min()), int(months.max() - months.min()) + 1
-        pairs = np.unique(who.astype(np.int64) * span + (months - base))
-        owner, month = pairs // span, pairs % span
-        first = np.minimum.reduceat(month, np.flatnonzero(np.diff(owner, prepend=-1)))
-        cells = np.bincount(
-            first[np.unique(owner, return_inverse=True)[1]] * span + (month - first[np.unique(owner, return_inverse=True)[1]]),
-            minlength=span * span,
-        )
-        ends = np.flatnonzero(np.diff(owner, append=-1))
-        ages = month[ends] - first
-        lasts = np.bincount(first * span + ages, minlength=span * span)
-        return triangle(base, cells.reshape(span, span), lasts.reshape(span, span), until)
+        months = _Months.of(who.astype(np.int64), days[is_seen])
+        return months.triangle(np.zeros(len(months.first), np.int64), 1, until)[0]
 
     def estimate(self, sight: Sight) -> Estimate:
         if not len(sight.population):
             raise RefusedError("Nobody has bought.", "Import orders.")
-        session = sight.session
+        session, until = sight.session, sight.population.as_of
         session.make_ready("customers")
-        tables, whole = [], None
-        for dimension in ("", *_known(session, self.dimensions)):
-            for member, cells, lasts, base in _cells(sight, dimension):
-                found = triangle(base, cells, lasts, sight.population.as_of)
-                whole = found if not dimension else whole
-                tables.append(_rows(found, dimension, member))
-        judgement, verdict = _spoken(sight, whole) if whole else (None, "")
+        log = purchase_days(session, until)
+        log = log.where(log.orders > 0)
+        months = _Months.of(log.place, log.day)
+        tables: list[pa.Table] = []
+        whole = months.triangle(np.zeros(len(months.first), np.int64), 1, until)[0]
+        tables.append(_rows(whole, "", ""))
+        for dimension in _known(session, self.dimensions):
+            names, code = _members(session, dimension)
+            found = months.triangle(code[months.customer], len(names), until)
+            tables += [_rows(t, dimension, name) for name, t in zip(names, found, strict=True) if len(t.size)]
+        judgement, verdict = _spoken(sight, whole)
         return Estimate(tables={"cohort_values": pa.concat_tables(tables)}, judgements=[judgement] if judgement else [], verdict=verdict)
+
+
+@dataclass(frozen=True)
+class _Months:
+    """The months in which each customer bought, each once; counted from ``base``, itself counted from 1970."""
+
+    base: int
+    span: int
+    customer: Ints  # of each customer the number
+    first: Ints
+    last: Ints
+    owner: Ints  # of each month the place of its customer
+    month: Ints
+
+    @classmethod
+    def of(cls, who: Ints, days: Ints) -> "_Months":
+        calendar = np.arange(days.min(), days.max() + 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+        base, span = int(calendar[0]), int(calendar[-1] - calendar[0]) + 1
+        key = who * span + (calendar - base)[days - days.min()]
+        if (np.diff(key) < 0).any():
+            key = np.sort(key)
+        key = key[np.diff(key, prepend=-1) > 0]
+        customer, month = np.divmod(key, span)
+        starts = np.flatnonzero(np.diff(customer, prepend=-1))
+        size = np.diff(starts, append=len(key))
+        return cls(base, span, customer[starts], month[starts], month[starts + size - 1], np.repeat(np.arange(len(starts)), size), month)
+
+    def triangle(self, code: Ints, members: int, until: date) -> list[Triangle]:
+        """One for each member; ``code`` is each customer's."""
+        cell = code * self.span + self.first
+        shape = (members, self.span, self.span)
+        cells = np.bincount(cell[self.owner] * self.span + (self.month - self.first[self.owner]), minlength=members * self.span**2)
+        lasts = np.bincount(cell * self.span + (self.last - self.first), minlength=members * self.span**2)
+        return [triangle(self.base, a, b, until) for a, b in zip(cells.reshape(shape), lasts.reshape(shape), strict=True)]
 
 
 def triangle(base: int, cells: Ints, lasts: Ints, until: date) -> Triangle:
@@ -117,45 +144,16 @@ def _known(session: Session, dimensions: Sequence[str]) -> list[str]:
     return [d for d in dimensions if found[d]]
 
 
-def _cells(sight: Sight, dimension: str) -> list[tuple[str, Ints, Ints, int]]:
-    """Of each member the counts by cohort and age, and their first month."""
-    steps = Steps().then(
-        "months",
-        "select place, cast(extract(year from day) * 12 + extract(month from day) - 1 - 1970 * 12 as BIGINT) as month\n"
-        f"from {DAYS} where orders > 0 group by 1, 2",
-    )
-    steps = steps.then("spans", "select place, min(month) as cohort, max(month) as last from months group by place")
-    if dimension:
-        shown = f"coalesce(cast(c.{quoted(dimension)} as varchar), '{NO_MEMBER}')"
-        who = (
-            f"select s.*, {shown} as member from spans as s join {BUYERS} as b on b.place = s.place\n"
-            "left join customers as c on c.customer_id = b.customer_id"
-        )
-    else:
-        who = "select *, '' as member from spans"
-    steps = steps.then("who", who)
-    steps = steps.then(
-        "counted",
-        "select w.member, w.cohort, m.month - w.cohort as age, count(*) as active, 0 as ended\n"
-        "from months as m join who as w on w.place = m.place group by 1, 2, 3\n"
-        "union all select member, cohort, last - cohort, 0, count(*) from who group by 1, 2, 3",
-    )
-    steps = steps.then(
-        "cells", "select member, cohort, age, sum(active) as active, sum(ended) as ended from counted group by 1, 2, 3 order by 1, 2, 3"
-    )
-    found = sight.session.engine.arrow(steps)
-    members = np.asarray(found.column("member").to_pylist(), dtype=object)
-    cohort, age, active, ended = (np.asarray(found.column(n).to_pylist(), dtype=np.int64) for n in ("cohort", "age", "active", "ended"))
-    base = int(cohort.min())
-    span = int((cohort + age).max()) - base + 1
-    answers = []
-    for member in dict.fromkeys(members.tolist()):
-        mine = members == member
-        cells, lasts = np.zeros((span, span), np.int64), np.zeros((span, span), np.int64)
-        cells[cohort[mine] - base, age[mine]] = active[mine]
-        lasts[cohort[mine] - base, age[mine]] = ended[mine]
-        answers.append((str(member), cells, lasts, base))
-    return answers
+def _members(session: Session, dimension: str) -> tuple[list[str], Ints]:
+    """The members of a dimension, and of each buyer the number of the own one."""
+    shown = f"coalesce(cast(c.{quoted(dimension)} as varchar), '{NO_MEMBER}') as member"
+    query = f"select {shown} from {BUYERS} as b left join customers as c on c.customer_id = b.customer_id order by b.place"
+    found = session.engine.arrow(Steps().then("members", query)).column(0).combine_chunks().dictionary_encode()
+    names = found.dictionary.to_pylist()
+    order = np.argsort(np.asarray(names, dtype=object))
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    return [names[i] for i in order], rank[found.indices.to_numpy()]
 
 
 def _rows(found: Triangle, dimension: str, member: str) -> pa.Table:
