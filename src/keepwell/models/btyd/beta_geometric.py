@@ -16,7 +16,7 @@ from keepwell.models.btyd.future import Outlook, beta_geometric
 from keepwell.models.btyd.hypergeometric import excess
 from keepwell.models.btyd.nbd import NegativeBinomial
 from keepwell.models.btyd.rates import chance_within, weeks_to
-from keepwell.models.btyd.summary import Floats, Groups, Ints
+from keepwell.models.btyd.summary import MANY, SAMPLE, Floats, Groups, Ints
 from keepwell.models.btyd.support import RefusedFitError, check_enough
 
 # the gain in log-likelihood below which leaving can't be told from not leaving
@@ -47,8 +47,9 @@ class BetaGeometric:
         check_enough(groups)
         scale = float(groups.age.max())
         objective = _objective(groups, scale, cls.chances_at_start)
+        sample = (_objective(groups.sampled(SAMPLE), scale, cls.chances_at_start), float(SAMPLE)) if len(groups.x) > MANY else None
         start = np.log([near["r"], near["alpha"] / scale, near["a"], near["b"]]) if near else np.log([0.5, 0.3, 0.5, 2.0])
-        fit = maximised(objective, start, groups.size)
+        fit = maximised(objective, start, groups.size, sample)
         log_likelihood = fit.log_likelihood - float(groups.weight @ groups.x) * np.log(scale)
         limit = NegativeBinomial.fitted(groups)
         r, alpha, a, b = fit.parameters

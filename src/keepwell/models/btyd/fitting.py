@@ -12,6 +12,8 @@ from keepwell.models.btyd.summary import Floats
 BOUND = 10.0
 STEP = 1e-4
 NEWTON_STEPS = 4
+CHORDS = 12
+NEAR = 1e-5  # from where Newton's steps need no more than two
 
 Objective = Callable[[Floats], tuple[float, Floats]]
 
@@ -35,18 +37,40 @@ class Fit:
         return None if self.covariance is None else self.parameters * np.sqrt(np.diag(self.covariance))
 
 
-def maximised(objective: Objective, start: Floats, scale: float) -> Fit:
+def maximised(objective: Objective, start: Floats, scale: float, sample: tuple[Objective, float] | None = None) -> Fit:
     """The maximum of ``objective``, which gives value and gradient at log-parameters; ``scale`` is the number of customers.
 
-    A quasi-Newton search comes near, Newton's own steps then close the rest, so that the result does not hang on where it began.
+    A quasi-Newton search comes near, Newton's own steps then close the rest, so that the result does not hang on where it began. Given
+    ``sample``, the objective of some of the customers and their number, the search is made there; with its curvature a few steps on all
+    are enough.
     """
 
-    def negative(theta: Floats) -> tuple[float, Floats]:
-        value, gradient = objective(theta)
-        if not np.isfinite(value):
-            return 1e10, np.zeros_like(theta)
-        return -value / scale, -gradient / scale
+    def per_customer(of: Objective, size: float) -> Objective:
+        def negative(theta: Floats) -> tuple[float, Floats]:
+            value, gradient = of(theta)
+            if not np.isfinite(value):
+                return 1e10, np.zeros_like(theta)
+            return -value / size, -gradient / size
 
+        return negative
+
+    negative = per_customer(objective, scale)
+    if sample:
+        rough = per_customer(*sample)
+        start = _searched(rough, start)
+        theta = _approached(negative, start, hessian_of(rough, start))
+    else:
+        theta = None
+    if theta is None:
+        theta = _searched(negative, start)
+    at_bound = tuple(bool(abs(t) > BOUND - 1e-3) for t in theta)
+    if any(at_bound):
+        return Fit(theta, objective(theta)[0], None, at_bound)
+    theta, hessian = _polished(negative, theta)
+    return Fit(theta, objective(theta)[0], covariance_or_none(hessian * scale), at_bound)
+
+
+def _searched(negative: Objective, start: Floats) -> Floats:
     found = minimize(
         negative,
         start,
@@ -55,12 +79,23 @@ def maximised(objective: Objective, start: Floats, scale: float) -> Fit:
         bounds=[(-BOUND, BOUND)] * len(start),
         options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
     )
-    theta = found.x
-    at_bound = tuple(bool(abs(t) > BOUND - 1e-3) for t in theta)
-    if any(at_bound):
-        return Fit(theta, objective(theta)[0], None, at_bound)
-    theta, hessian = _polished(negative, theta)
-    return Fit(theta, objective(theta)[0], covariance_or_none(hessian * scale), at_bound)
+    theta: Floats = found.x
+    return theta
+
+
+def _approached(negative: Objective, theta: Floats, hessian: Floats) -> Floats | None:
+    """From near the minimum, with the curvature of about there; None where that does not lead to it."""
+    if np.linalg.eigvalsh(hessian)[0] <= 0:
+        return None
+    for _ in range(CHORDS):
+        _, gradient = negative(theta)
+        step = np.linalg.solve(hessian, gradient)
+        theta = theta - step
+        if not np.abs(theta).max() < BOUND or np.abs(step).max() > 1:
+            return None
+        if np.abs(step).max() < NEAR:
+            return theta
+    return None
 
 
 def _polished(negative: Objective, theta: Floats) -> tuple[Floats, Floats]:

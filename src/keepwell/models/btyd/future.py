@@ -1,11 +1,9 @@
 """How many purchases may come: their distribution for customers who are still active, and quantiles and moments for all."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-from scipy.special import betaln, gammaln
 
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 
@@ -48,28 +46,24 @@ class Outlook:
                 places = places[goes_on]
                 course = course.narrowed(goes_on)
 
-    def quantiles(self, probability_active: Floats, share: float, place: Ints) -> Ints:
-        """Of each customer the smallest number of purchases that is not exceeded with ``share``; ``place`` is the customer's place."""
+    def quantiles(self, probability_active: Floats, shares: Sequence[float], place: Ints) -> list[Ints]:
+        """Of each customer, for each share, the smallest number of purchases that is not exceeded with it; ``place`` is the customer's."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            wanted = np.where(probability_active > 0, (share - 1 + probability_active) / probability_active, 0.0)
-        found = np.zeros(len(place), np.int64)
-        order = np.argsort(place, kind="stable")
-        short = order
-        at = np.full(self.size, -1, np.int64)
+            wanted = [np.where(probability_active > 0, (s - 1 + probability_active) / probability_active, 0.0) for s in shares]
+        found = [np.zeros(len(place), np.int64) for _ in shares]
+        short = [np.flatnonzero(w > 0) for w in wanted]  # those who have not reached the share
+        at_most_of = np.ones(self.size)
 
         def needed(y: int, places: Ints, at_most: Floats) -> Bools:
-            nonlocal short
-            at[:] = -1
-            at[places] = np.arange(len(places))
-            mine = at[place[short]]
-            # what is told wholly has reached every share
-            reached = np.where(mine >= 0, at_most[mine], 1.0)
-            still = (reached < wanted[short]) & (reached < COVERED)
-            short = short[still]
-            found[short] = y + 1
-            goes_on = np.zeros(len(places), bool)
-            goes_on[at[place[short]]] = True
-            return goes_on
+            at_most_of[places] = at_most
+            is_wanted = np.zeros(self.size, bool)
+            for i, want in enumerate(wanted):
+                # what is told wholly has reached every share
+                reached = at_most_of[place[short[i]]]
+                short[i] = short[i][(reached < want[short[i]]) & (reached < COVERED)]
+                found[i][short[i]] = y + 1
+                is_wanted[place[short[i]]] = True
+            return is_wanted[places]
 
         self.walk(needed)
         return found
@@ -98,48 +92,47 @@ class Outlook:
         return found
 
 
-@dataclass
 class Counting:
     """The running sums of a distribution for some places: ``shape`` of the rate, ``z`` the share of the time still to come.
 
-    With ``b``, each purchase may be the last one: its chance is Beta(a, b).
+    With ``b``, each purchase may be the last one: its chance is Beta(a, b). Each chance is made of the one before.
     """
 
-    shape: Floats
-    z: Floats
-    a: float
-    b: Floats | None
-    total: Floats  # chance of what has been asked for so far
-    fewer: Floats  # the same of customers who can't leave
-
-    @classmethod
-    def begun(cls, shape: Floats, z: Floats, a: float = 0.0, b: Floats | None = None) -> "Counting":
-        return cls(shape, z, a, b, np.zeros_like(shape), np.zeros_like(shape))
+    def __init__(self, shape: Floats, z: Floats, a: float = 0.0, b: Floats | None = None) -> None:
+        self.shape, self.log_z, self.a, self.b = shape, np.log(z), a, b
+        self.total = np.zeros_like(shape)  # chance of what has been asked for so far
+        self.fewer = np.zeros_like(shape)  # the same of customers who can't leave
+        self.log_exactly = shape * np.log1p(-z)
+        self.stays = np.ones_like(shape)  # after so many purchases
+        self.leaves = np.zeros_like(shape)  # with just this one
 
     def step(self, y: int) -> Floats:
-        exactly = np.exp(
-            gammaln(self.shape + y) - gammaln(self.shape) - gammaln(y + 1) + self.shape * np.log1p(-self.z) + y * np.log(self.z)
-        )
+        if y:
+            self.log_exactly = self.log_exactly + np.log((self.shape + y - 1) / y) + self.log_z
+        exactly = np.exp(self.log_exactly)
         chance = exactly
         if self.b is not None:
-            stays = betaln(self.a, self.b)
-            chance = np.exp(betaln(self.a, self.b + y) - stays) * exactly
             if y:
-                chance = chance + np.exp(betaln(self.a + 1, self.b + y - 1) - stays) * np.maximum(1 - self.fewer, 0.0)
+                self.leaves = self.stays * self.a / (self.a + self.b + y - 1)
+                self.stays = self.stays - self.leaves
+            chance = self.stays * exactly + self.leaves * np.maximum(1 - self.fewer, 0.0)
             self.fewer = self.fewer + exactly
         self.total = np.minimum(self.total + chance, 1.0)
         return self.total
 
     def narrowed(self, keep: Bools) -> "Counting":
-        b = self.b[keep] if self.b is not None else None
-        return Counting(self.shape[keep], self.z[keep], self.a, b, self.total[keep], self.fewer[keep])
+        other = object.__new__(Counting)
+        other.a, other.b = self.a, None if self.b is None else self.b[keep]
+        for name in ("shape", "log_z", "total", "fewer", "log_exactly", "stays", "leaves"):
+            setattr(other, name, getattr(self, name)[keep])
+        return other
 
 
 def negative_binomial(shape: Floats, z: Floats) -> Outlook:
     """Purchases of rates Gamma(shape, ·), of which ``z`` is the share of the time still to come."""
-    return Outlook(len(shape), lambda places: Counting.begun(shape[places], z[places]))
+    return Outlook(len(shape), lambda places: Counting(shape[places], z[places]))
 
 
 def beta_geometric(shape: Floats, z: Floats, a: float, b: Floats) -> Outlook:
     """The same when customers may leave after each purchase: eq. 8 of Fader, Hardie & Lee (2005), from the posterior."""
-    return Outlook(len(shape), lambda places: Counting.begun(shape[places], z[places], a, b[places]))
+    return Outlook(len(shape), lambda places: Counting(shape[places], z[places], a, b[places]))

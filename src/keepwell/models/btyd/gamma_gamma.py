@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from keepwell.models.btyd.fitting import Fit, Objective, maximised
-from keepwell.models.btyd.summary import Floats, Ints
+from keepwell.models.btyd.summary import MANY, SAMPLE, Floats, Ints
 from keepwell.models.btyd.support import LEAST_REPEATERS, RefusedFitError
 
 
@@ -38,7 +38,9 @@ class GammaGamma:
         if np.ptp(mean) == 0:
             raise RefusedFitError("All purchases are worth the same: their mean is all there is to know.")
         scale = float(np.exp(np.average(np.log(mean), weights=w)))
-        fit = maximised(_objective(x, mean / scale, w), np.log([2.0, 3.0, 2.0]), float(w.sum()))
+        some = np.linspace(0, len(x) - 1, SAMPLE).astype(np.int64)
+        sample = (_objective(x[some], mean[some] / scale, w[some]), float(w[some].sum())) if len(x) > MANY else None
+        fit = maximised(_objective(x, mean / scale, w), np.log([2.0, 3.0, 2.0]), float(w.sum()), sample)
         p, q, v = fit.parameters
         if q <= 1 or any(fit.at_bound):
             raise RefusedFitError(

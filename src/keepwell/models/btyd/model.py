@@ -113,7 +113,8 @@ class Forecaster:
         """The 95 % predictive interval of the purchases of the next ``days``."""
         outlook = self.model.outlook(self.x, self.age, days / DAYS_A_WEEK)
         low, high = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-        return outlook.quantiles(self.active, low, self.place), outlook.quantiles(self.active, high, self.place)
+        below, above = outlook.quantiles(self.active, (low, high), self.place)
+        return below, above
 
     def second_moment(self, days: float) -> Floats:
         outlook = self.model.outlook(self.x, self.age, days / DAYS_A_WEEK)

@@ -19,6 +19,7 @@ from keepwell.models.btyd.summary import Bools, Floats, Groups, Ints
 from keepwell.models.btyd.support import RefusedFitError, check_enough
 
 NODES = 24
+FEW = 4_000  # customers on whom the peak is looked for first
 LEAST_GAIN = 0.5
 BISECTIONS = 50
 
@@ -45,7 +46,8 @@ class ParetoNbd:
         check_enough(groups)
         scale = float(groups.age.max())
         start = np.log([near["r"], near["alpha"] / scale, near["s"], near["beta"] / scale]) if near else np.log([0.5, 0.3, 0.5, 0.5])
-        fit = maximised(_objective(groups, scale), start, groups.size)
+        sample = (_objective(groups.sampled(FEW), scale), float(FEW)) if len(groups.x) > 3 * FEW else None
+        fit = maximised(_objective(groups, scale), start, groups.size, sample)
         log_likelihood = fit.log_likelihood - float(groups.weight @ groups.x) * np.log(scale)
         limit = NegativeBinomial.fitted(groups)
         if log_likelihood - limit.log_likelihood < LEAST_GAIN:
@@ -127,7 +129,7 @@ class ParetoNbd:
         start = (self.alpha + age)[:, None]
         z = np.maximum(spans, 1e-300) / (start + spans)
         shape = np.broadcast_to((self.r + x)[:, None], z.shape)
-        return Outlook(len(x), lambda places: _Mixed(Counting.begun(shape[places], z[places]), mass[places]))
+        return Outlook(len(x), lambda places: _Mixed(Counting(shape[places], z[places]), mass[places]))
 
 
 @dataclass

@@ -12,6 +12,9 @@ from keepwell.models.tables import column, columns_of, days_of
 
 DAYS_A_WEEK = 7.0
 
+SAMPLE = 20_000  # customers on whom the peak of a likelihood is looked for first
+MANY = 3 * SAMPLE  # different ones from which on that is quicker
+
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -104,6 +107,13 @@ class Groups:
     @property
     def repeaters(self) -> float:
         return float(self.weight[self.x > 0].sum())
+
+    def sampled(self, count: int) -> "Groups":
+        """``count`` of the customers, at even distances in the order of the groups."""
+        reached = np.cumsum(self.weight)
+        places = np.searchsorted(reached, (np.arange(count) + 0.5) * reached[-1] / count)
+        some, times = np.unique(places, return_counts=True)
+        return Groups(self.x[some], self.t_x[some], self.age[some], times.astype(float))
 
     def weighted(self, weight: Floats) -> "Groups":
         return Groups(self.x, self.t_x, self.age, weight)

@@ -16,6 +16,7 @@ from keepwell.models.btyd.model import FAMILIES, BuyingModel, Forecaster, Grid
 from keepwell.models.btyd.nbd import NegativeBinomial
 from keepwell.models.btyd.summary import DAYS_A_WEEK, Floats, Groups, Ints, Summary, grouped
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
+from keepwell.models.parts import in_parts
 from keepwell.models.population import EPOCH, Population, population
 from keepwell.models.refusal import RefusedError
 
@@ -191,7 +192,7 @@ class _Worth:
         may = np.flatnonzero((share > self.none) & (self.mean > 0))
         mean, some, none = self.mean[may] / some[may], some[may], self.none[may]
         variance = np.maximum((self.variance[may] + self.mean[may] ** 2) / some - mean**2, 1e-12 * mean**2)
-        found[may] = gammaincinv(mean**2 / variance, (share - none) / some) * variance / mean
+        found[may] = in_parts(gammaincinv, mean**2 / variance, (share - none) / some) * variance / mean
         return found * self.ratio
 
 
