@@ -73,6 +73,8 @@ class DuckDBEngine:
         self._progress: Progress = progress or Silent()
         self.execute("set TimeZone = 'UTC'")
         self.execute("set preserve_insertion_order = true")
+        # what a query has given back goes back to the system while the next one runs, not after a while
+        self.execute("set allocator_background_threads = true")
         # the moments of a KPI are few: comparing every row with each of them is faster than sorting both sides
         self.execute("set nested_loop_join_threshold = 1000")
         # tables of ours are read once or twice and dropped: packing them costs more than it saves

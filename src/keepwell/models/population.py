@@ -5,7 +5,6 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from keepwell.core.periods import months_before
 from keepwell.engine.sql import Steps, literal
@@ -68,7 +67,7 @@ class Population:
 class PurchaseDays:
     """One element a customer and day with an order or a refund, ordered by both; money is in parts of ``UNIT``.
 
-    ``place`` numbers the customers in the order of their ids; ``day`` counts from 1970.
+    ``place`` numbers the customers in the order of their ids; ``day`` counts from 1970. What need not be long is held in half the bytes.
     """
 
     place: Ints
@@ -95,7 +94,7 @@ class PurchaseDays:
 
     def to_table(self) -> pa.Table:
         return pa.table({
-            "place": pa.array(self.place), "day": pa.array(self.day.astype(np.int32), pa.date32()), "orders": pa.array(self.orders),
+            "place": pa.array(self.place), "day": pa.array(self.day).cast(pa.date32()), "orders": pa.array(self.orders),
             "amount": pa.array(self.amount), "margin": pa.array(self.margin), "with_margin": pa.array(self.with_margin),
         })  # fmt: skip
 
@@ -129,54 +128,69 @@ def _units(sql: str) -> str:
 
 def _by_day(orders: pa.Table) -> PurchaseDays:
     """Orders of a day put together. Sorting numbers takes half as long as a hash of millions of groups."""
-    place, day = (orders.column(n).to_numpy().astype(np.int64) for n in ("place", "day"))
+    day = _numbers(orders, "day")
     first = int(day.min(initial=0))
     span = int(day.max(initial=0)) - first + 1
-    key = place * span + (day - first)
-    order = np.argsort(key)
+    key = _numbers(orders, "place").astype(np.int64)
+    key *= span
+    key += day - first
+    order = np.argsort(key).astype(np.int32)
     key = key[order]
     starts = _starts(key)
-    is_sale = orders.column("is_sale").to_numpy()
-    margin = orders.column("margin")
-    has_margin = margin.is_valid().to_numpy() & is_sale
+    key = key[starts]
 
     def added(values: Ints) -> Ints:
-        found: Ints = np.add.reduceat(values[order], starts) if len(starts) else np.zeros(0, np.int64)
+        found: Ints = np.add.reduceat(values[order], starts) if len(starts) else values[:0]
         return found
 
+    is_sale = orders.column("is_sale").to_numpy()
+    has_margin = orders.column("margin").is_valid().to_numpy() & is_sale
     return PurchaseDays(
-        key[starts] // span,
-        key[starts] % span + first,
-        added(is_sale.astype(np.int64)),
-        added(orders.column("amount").fill_null(0).to_numpy()),
-        added(margin.fill_null(0).to_numpy()),
-        added(has_margin.astype(np.int64)),
+        (key // span).astype(np.int32),
+        (key % span + first).astype(np.int32),
+        added(is_sale.astype(np.int32)),
+        added(_numbers(orders, "amount")),
+        added(_numbers(orders, "margin")),
+        added(has_margin.astype(np.int32)),
     )
 
 
-def _starts(key: Ints) -> Ints:
+def _starts(values: Ints) -> Ints:
     """Where a run of equal values begins."""
-    return np.flatnonzero(np.diff(key, prepend=-1)).astype(np.int64)
+    if not len(values):
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])).astype(np.int64)
 
 
-def purchase_days(session: Session, until: date) -> PurchaseDays:
-    """Those up to ``until``; :func:`keep_purchase_days` goes before."""
-    found = session.engine.arrow(Steps().then("days", f"select * from {DAYS} where day <= DATE {literal(until)}"))
-    days = PurchaseDays(*(_whole(found, c) for c in ("place", "day", "orders", "amount", "margin", "with_margin")))
-    key = days.place * (int(days.day.max(initial=0)) + 1) + days.day
+def purchase_days(session: Session, until: date, among: pa.Array | None = None) -> PurchaseDays:
+    """Those up to ``until``, or of some customers only; :func:`keep_purchase_days` goes before."""
+    join = ""
+    if among is not None:
+        session.engine.lend("_among", pa.table({"customer_id": among}))
+        places = f"select b.place from _among as a join {BUYERS} as b on b.customer_id = a.customer_id"
+        join = f"join ({places}) as p on p.place = d.place "
+    found = session.engine.arrow(Steps().then("days", f"select d.* from {DAYS} as d {join}where d.day <= DATE {literal(until)}"))
+    days = PurchaseDays(*(_numbers(found, c) for c in ("place", "day", "orders", "amount", "margin", "with_margin")))
+    place, day = days.place, days.day
     # an engine may hand rows back in another order
-    if (np.diff(key) < 0).any():
-        order = np.argsort(key)
-        days = PurchaseDays(
-            days.place[order], days.day[order], days.orders[order], days.amount[order], days.margin[order], days.with_margin[order]
-        )
+    if ((place[1:] < place[:-1]) | ((place[1:] == place[:-1]) & (day[1:] < day[:-1]))).any():
+        order = np.lexsort((day, place))
+        days = PurchaseDays(place[order], day[order], days.orders[order], days.amount[order], days.margin[order], days.with_margin[order])
     return days
 
 
-def _whole(table: pa.Table, name: str) -> Ints:
+def bought_on(session: Session, until: date) -> tuple[Ints, Ints]:
+    """Place and day of each purchase day up to ``until``, in no order; :func:`keep_purchase_days` goes before."""
+    query = f"select place, day from {DAYS} where orders > 0 and day <= DATE {literal(until)}"
+    found = session.engine.arrow(Steps().then("bought", query))
+    return _numbers(found, "place"), _numbers(found, "day")
+
+
+def _numbers(table: pa.Table, name: str) -> Ints:
+    """A column as whole numbers, a day as days since 1970; unknown is 0."""
     column = table.column(name)
-    values = column.cast(pa.int32()) if pa.types.is_date(column.type) else column
-    return np.ascontiguousarray(values.to_numpy(), dtype=np.int64)
+    values: Ints = (column.cast(pa.int32()) if pa.types.is_date(column.type) else column).fill_null(0).to_numpy()
+    return values
 
 
 def buyers(session: Session) -> pa.Array:
@@ -190,26 +204,25 @@ def population(session: Session, as_of: date, among: pa.Array | None = None) -> 
 
     With ``among``, only these customers.
     """
-    days, ids = purchase_days(session, as_of), buyers(session)
-    if among is not None:
-        days = days.where(np.asarray(pc.is_in(ids, value_set=among))[days.place])
-    sales = days.where(days.orders > 0)
-    starts = _starts(sales.place)
-    places, ends = sales.place[starts], np.append(starts[1:], len(sales))[: len(starts)]
+    days, ids = purchase_days(session, as_of, among), buyers(session)
+    is_sale = days.orders > 0
+    place, day = days.place[is_sale], days.day[is_sale]
+    starts = _starts(place)
+    places, ends = place[starts], np.append(starts[1:], len(place))[: len(starts)]
     count = ends - starts
-    first, last = sales.day[starts], sales.day[ends - 1]
+    first, last, before = (day[i].astype(np.int64) for i in (starts, ends - 1, np.maximum(ends - 2, 0)))
     bought = np.zeros(len(ids), bool)
     bought[places] = True
     days = days.where(bought[days.place])
     rows = _starts(days.place)
-    first_of = np.zeros(len(ids), np.int64)
+    first_of = np.zeros(len(ids), np.int32)
     first_of[places] = first
     is_later = days.day > first_of[days.place]
     today = (as_of - EPOCH).days
     year = (months_before(as_of, 12) - EPOCH).days
 
     def added(values: Ints) -> Ints:
-        found: Ints = np.add.reduceat(values, rows) if len(rows) else np.zeros(0, np.int64)
+        found: Ints = np.add.reduceat(values, rows).astype(np.int64) if len(rows) else np.zeros(0, np.int64)
         return found
 
     def money(values: Ints, chosen: Bools | None = None) -> Floats:
@@ -220,7 +233,7 @@ def population(session: Session, as_of: date, among: pa.Array | None = None) -> 
         customers=ids.take(pa.array(places)),
         first_day=first,
         last_day=last,
-        previous_day=np.where(count > 1, sales.day[np.maximum(ends - 2, 0)], first),
+        previous_day=np.where(count > 1, before, first),
         purchase_days=count,
         orders=added(days.orders),
         amount=money(days.amount),

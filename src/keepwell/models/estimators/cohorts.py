@@ -13,7 +13,7 @@ from keepwell.engine.sql import Steps, quoted
 from keepwell.metrics.session import Session
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Sight
-from keepwell.models.population import BUYERS, purchase_days
+from keepwell.models.population import BUYERS, bought_on
 from keepwell.models.refusal import RefusedError
 from keepwell.models.tables import column, columns_of, days_of
 
@@ -74,9 +74,7 @@ class Cohorts:
             raise RefusedError("Nobody has bought.", "Import orders.")
         session, until = sight.session, sight.population.as_of
         session.make_ready("customers")
-        log = purchase_days(session, until)
-        log = log.where(log.orders > 0)
-        months = _Months.of(log.place, log.day)
+        months = _Months.of(*bought_on(session, until))
         tables: list[pa.Table] = []
         whole = months.triangle(np.zeros(len(months.first), np.int64), 1, until)[0]
         tables.append(_rows(whole, "", ""))
@@ -104,20 +102,26 @@ class _Months:
     def of(cls, who: Ints, days: Ints) -> "_Months":
         calendar = np.arange(days.min(), days.max() + 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
         base, span = int(calendar[0]), int(calendar[-1] - calendar[0]) + 1
-        key = who * span + (calendar - base)[days - days.min()]
-        if (np.diff(key) < 0).any():
-            key = np.sort(key)
-        key = key[np.diff(key, prepend=-1) > 0]
-        customer, month = np.divmod(key, span)
-        starts = np.flatnonzero(np.diff(customer, prepend=-1))
+        key = who.astype(np.int64)
+        key *= span
+        key += (calendar - base)[days - days.min()]
+        if (key[1:] < key[:-1]).any():
+            key.sort()
+        key = key[np.concatenate([[True], key[1:] != key[:-1]])]
+        customer, month = (key // span).astype(np.int32), (key % span).astype(np.int32)
+        starts = np.flatnonzero(np.concatenate([[True], customer[1:] != customer[:-1]]))
         size = np.diff(starts, append=len(key))
-        return cls(base, span, customer[starts], month[starts], month[starts + size - 1], np.repeat(np.arange(len(starts)), size), month)
+        first, last = (month[i].astype(np.int64) for i in (starts, starts + size - 1))
+        return cls(base, span, customer[starts], first, last, np.repeat(np.arange(len(starts), dtype=np.int32), size), month)
 
     def triangle(self, code: Ints, members: int, until: date) -> list[Triangle]:
         """One for each member; ``code`` is each customer's."""
         cell = code * self.span + self.first
         shape = (members, self.span, self.span)
-        cells = np.bincount(cell[self.owner] * self.span + (self.month - self.first[self.owner]), minlength=members * self.span**2)
+        # a month's cell begins at its customer's row, less the customer's first month
+        at = (cell * self.span - self.first)[self.owner]
+        at += self.month
+        cells = np.bincount(at, minlength=members * self.span**2)
         lasts = np.bincount(cell * self.span + (self.last - self.first), minlength=members * self.span**2)
         return [triangle(self.base, a, b, until) for a, b in zip(cells.reshape(shape), lasts.reshape(shape), strict=True)]
 
