@@ -50,9 +50,10 @@ check: setup ## lint, types, layers, and the generated docs are as they should b
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 
-bench: setup ## time Keepwell beside plain DuckDB, in one run, as ratios
+bench: setup ## time Keepwell beside plain DuckDB and pandas, in one run, as ratios
 	$(BIN)/python bench/import_orders.py
 	$(BIN)/python bench/read_kpis.py
+	$(BIN)/python bench/score_customers.py
 
 docs: setup ## write the generated reference pages
 	$(BIN)/python docs/generate.py

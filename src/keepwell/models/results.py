@@ -1,12 +1,13 @@
 """All estimators of a refresh in their order, and what they found as rows of the derived tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from threadpoolctl import threadpool_limits
 
 from keepwell.core.settings import Locale
 from keepwell.engine.sql import Steps
@@ -32,17 +33,22 @@ class Results:
     refused: dict[str, str]
 
 
-def estimated(session: Session, run_id: str, choices: Choices, locale: Locale, previous: Previous | None) -> Results:
-    """Every estimator of the registry on the lake as of the session's day; nothing where there are neither orders nor customers."""
+def estimated(
+    session: Session, run_id: str, choices: Choices, locale: Locale, previous: Previous | None, names: Collection[str] = tuple(REGISTRY)
+) -> Results:
+    """Every estimator of the registry, or the named ones, on the lake as of the session's day; nothing where there are no orders."""
     if not session.tables.rows("orders"):
         return Results({}, {})
     keep_purchase_days(session)
     buyers = population(session, session.last_day)
     done: dict[str, Estimate] = {}
     refused: dict[str, RefusedError] = {}
-    for name in REGISTRY:
+    for name in names:
+        made = estimator(name)
         try:
-            done[name] = estimator(name).estimate(Sight(session, buyers, choices, locale, previous, done))
+            # sums of many numbers on several threads would end in other digits on another machine
+            with threadpool_limits(1, "blas"):
+                done[name] = made.estimate(Sight(session, buyers, choices, locale, previous, done))
         except RefusedError as error:
             refused[name] = error
     tables = {
@@ -155,6 +161,8 @@ def _reports(done: Mapping[str, Estimate], refused: Mapping[str, RefusedError]) 
         if name in refused:
             error = refused[name]
             rows.append({"model": name, "measure": REFUSED, "note": " ".join(filter(None, (error.message, error.hint)))})
+            continue
+        if name not in done:
             continue
         rows.append({"model": name, "measure": VERDICT, "note": done[name].verdict})
         rows += [

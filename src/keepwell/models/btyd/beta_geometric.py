@@ -139,17 +139,18 @@ class _Terms:
         self.by_age = np.bincount(self.age_at, self.w, len(self.times))
         self.x_by_age = np.bincount(self.age_at, self.w * groups.x, len(self.times))
         # who has had no chance to leave has no second branch
-        self.may_have_left = np.flatnonzero(groups.x + chances_at_start > 0)
+        mine = np.flatnonzero(groups.x + chances_at_start > 0)
+        self.may_have_left, self.x_of_mine, self.w_of_mine = mine, groups.x[mine].astype(float), self.w[mine]
+        self.age_of_mine, self.t_of_mine, self.x_at_of_mine = self.age_at[mine], self.t_at[mine], self.x_at[mine]
 
     def parts(self, theta: Floats) -> tuple[tuple[float, ...], Floats, Floats, Floats, Floats]:
         """Parameters, log and inverse of α + time, and of those who may have left the log-odds of it and their log-ratio of times."""
         r, alpha, a, b = (float(v) for v in np.exp(theta))
         logs, inverse = np.log(alpha + self.times), 1 / (alpha + self.times)
-        mine = self.may_have_left
-        ratio = logs[self.age_at[mine]] - logs[self.t_at[mine]]
+        ratio = logs[self.age_of_mine] - logs[self.t_of_mine]
         with np.errstate(divide="ignore", invalid="ignore"):
             base = np.log(a) - np.log(b + self.k_values - 1)
-        d = base[self.x_at[mine]] + (r + self.groups.x[mine]) * ratio
+        d = base[self.x_at_of_mine] + (r + self.x_of_mine) * ratio
         return (r, alpha, a, b), logs, inverse, d, ratio
 
     def by_x(self, r: float, a: float, b: float, alpha: float) -> tuple[Floats, Floats, Floats, Floats]:
@@ -164,19 +165,18 @@ class _Terms:
     def total(self, theta: Floats) -> tuple[float, Floats]:
         (r, alpha, a, b), logs, inverse, d, ratio = self.parts(theta)
         value, by_r, by_a, by_b = self.by_x(r, a, b, alpha)
-        mine = self.may_have_left
-        x = self.groups.x[mine]
-        w = self.w[mine]
         n, age_terms = self.weight_by_x, r * self.by_age + self.x_by_age
-        log_likelihood = n @ value - age_terms @ logs + w @ np.logaddexp(0, d)
-        left = w * expit(d)
-        left_by_x = np.bincount(self.x_at[mine], left, len(self.x_values))
-        gap = inverse[self.age_at[mine]] - inverse[self.t_at[mine]]
+        # log(1 + e^d) and its slope from one exponential
+        small = np.exp(-np.abs(d))
+        log_likelihood = n @ value - age_terms @ logs + self.w_of_mine @ (np.maximum(d, 0) + np.log1p(small))
+        left = self.w_of_mine * np.where(d > 0, 1, small) / (1 + small)
+        left_by_x = np.bincount(self.x_at_of_mine, left, len(self.x_values))
+        gap = inverse[self.age_of_mine] - inverse[self.t_of_mine]
         with np.errstate(divide="ignore", invalid="ignore"):
             odds_by_b = np.where(self.k_values > 0, 1 / (b + self.k_values - 1), 0.0)
         gradient = np.array([
             n @ by_r - self.by_age @ logs + left @ ratio,
-            self.w.sum() * r / alpha - age_terms @ inverse + left @ ((r + x) * gap),
+            self.w.sum() * r / alpha - age_terms @ inverse + left @ ((r + self.x_of_mine) * gap),
             n @ by_a + left.sum() / a,
             n @ by_b - left_by_x @ odds_by_b,
         ])  # fmt: skip
@@ -191,7 +191,7 @@ class _Terms:
         left[mine] = expit(d)
         gaps = np.zeros((2, len(x)))
         gaps[0, mine] = ratio
-        gaps[1, mine] = (r + x[mine]) * (inverse[self.age_at[mine]] - inverse[self.t_at[mine]])
+        gaps[1, mine] = (r + self.x_of_mine) * (inverse[self.age_of_mine] - inverse[self.t_of_mine])
         with np.errstate(divide="ignore", invalid="ignore"):
             odds_by_b = np.where(self.k_values > 0, 1 / (b + self.k_values - 1), 0.0)
         found: Floats = np.column_stack([
