@@ -1,6 +1,7 @@
 """All estimators of a refresh in their order, and what they found as rows of the derived tables."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from keepwell.models.refusal import RefusedError
 # scores that are states: with the state before, and the day from which this one holds
 STATES = ("rfm_group", "tier", "lifecycle_stage")
 LEAD = "lead"
+# these read nothing but the population, and nobody reads them
+BESIDE = ("clusters",)
 DERIVED = ("customer_scores", "cohort_values", "basket_rules", "topics", "model_parameters", "model_reports")
 
 
@@ -41,16 +44,7 @@ def estimated(
         return Results({}, {})
     keep_purchase_days(session)
     buyers = population(session, session.last_day)
-    done: dict[str, Estimate] = {}
-    refused: dict[str, RefusedError] = {}
-    for name in names:
-        made = estimator(name)
-        try:
-            # sums of many numbers on several threads would end in other digits on another machine
-            with threadpool_limits(1, "blas"):
-                done[name] = made.estimate(Sight(session, buyers, choices, locale, previous, done))
-        except RefusedError as error:
-            refused[name] = error
+    done, refused = _answers(lambda done: Sight(session, buyers, choices, locale, previous, done), names)
     tables = {
         "customer_scores": _scores(session, buyers, done, previous),
         "model_parameters": _parameters(done),
@@ -59,6 +53,38 @@ def estimated(
     for found in done.values():
         tables |= found.tables
     return Results({n: typed(n, t, run_id) for n, t in tables.items()}, {n: e.message for n, e in refused.items()})
+
+
+def _answers(
+    sight: Callable[[Mapping[str, Estimate]], Sight], names: Collection[str]
+) -> tuple[dict[str, Estimate], dict[str, RefusedError]]:
+    """What the estimators found, and why some refused; those of ``BESIDE`` on another core meanwhile."""
+    done: dict[str, Estimate] = {}
+    refused: dict[str, RefusedError] = {}
+
+    def answer(name: str) -> Estimate | RefusedError:
+        made = estimator(name)
+        try:
+            return made.estimate(sight(done))
+        except RefusedError as error:
+            return error
+
+    def keep(name: str, found: Estimate | RefusedError) -> None:
+        if isinstance(found, RefusedError):
+            refused[name] = found
+        else:
+            done[name] = found
+
+    # sums of many numbers on several threads would end in other digits on another machine
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as other:
+        running = {name: other.submit(answer, name) for name in names if name in BESIDE}
+        for name in names:
+            if name not in BESIDE:
+                keep(name, answer(name))
+        for name, future in running.items():
+            keep(name, future.result())
+    # in the order of the registry, whichever was ready first
+    return {n: done[n] for n in names if n in done}, {n: refused[n] for n in names if n in refused}
 
 
 def typed(name: str, rows: pa.Table, run_id: str) -> pa.Table:

@@ -13,6 +13,7 @@ from keepwell.models.tables import column, columns_of, days_of
 DAYS_A_WEEK = 7.0
 
 SAMPLE = 20_000  # customers on whom the peak of a likelihood is looked for first
+MOST_COUNTED = 1_000_000
 MANY = 3 * SAMPLE  # different ones from which on that is quicker
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -124,11 +125,23 @@ def grouped(s: Summary) -> tuple[Groups, Ints]:
     if not len(s):
         nothing = np.zeros(0)
         return Groups(nothing.astype(np.int64), nothing, nothing, nothing), np.zeros(0, np.int64)
-    times, at = np.unique(np.concatenate([s.t_x, s.age]), return_inverse=True)
-    own_x, x_at = np.unique(s.x, return_inverse=True)
+    times, at = _coded(np.concatenate([s.t_x, s.age]))
+    own_x, x_at = _coded(s.x)
     size, half = len(times), len(s)
-    keys, place, counts = np.unique((x_at.astype(np.int64) * size + at[:half]) * size + at[half:], return_inverse=True, return_counts=True)
+    keys, place, counts = np.unique((x_at * size + at[:half]) * size + at[half:], return_inverse=True, return_counts=True)
     rest, age_at = np.divmod(keys, size)
     x_index, t_index = np.divmod(rest, size)
     weeks = times / DAYS_A_WEEK
     return Groups(own_x[x_index], weeks[t_index], weeks[age_at], counts.astype(float)), place.astype(np.int64)
+
+
+def _coded(values: Floats | Ints) -> tuple[Any, Ints]:
+    """The different values, ascending, and of each one its place among them; whole numbers that are not large need no sorting."""
+    largest = values.max()
+    whole = values.astype(np.int64)
+    if largest > MOST_COUNTED or (whole != values).any():
+        found, at = np.unique(values, return_inverse=True)
+        return found, at.astype(np.int64)
+    is_there = np.zeros(int(largest) + 1, bool)
+    is_there[whole] = True
+    return np.flatnonzero(is_there).astype(values.dtype), (np.cumsum(is_there) - 1)[whole]

@@ -23,7 +23,7 @@ from keepwell.models.refusal import RefusedError
 LEAST_CUSTOMERS = 100
 LONGEST_HOLD_OUT = 365
 LEAST_DAYS = 60  # of history: a third of it is held out
-SAMPLE = 20_000  # customers among whom the families are compared
+SAMPLE = 10_000  # customers among whom the families are compared
 PARETO_GROUPS = 50_000  # on which Pareto/NBD is fitted at most
 KNOWN_MARGINS = 0.95
 STEP = 1e-3
