@@ -91,7 +91,8 @@ def business(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Business]:
 
 def test_every_kpi_reads_alike_on_both_engines(business: Business) -> None:
     present = [k for k in built_in().values() if has_data(k, business.snapshot)]
-    assert len(present) == len(built_in()), "the demo business has data for all of them"
+    of_facts = [k for k in built_in().values() if not k.measure.models]
+    assert present == of_facts, "the demo business has data for all of them, beside those that wait for a run"
     first, second = business.on_both(present)
     assert len(first) == 2 * len(present)
     assert_alike(first, second)

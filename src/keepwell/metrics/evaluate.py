@@ -14,7 +14,7 @@ from keepwell.engine.aggregates import column_names, paths_of, simplified, with_
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import SqlError, Steps
 from keepwell.engine.walls import check_expression
-from keepwell.metrics import clocks, hierarchies, placement
+from keepwell.metrics import clocks, hierarchies, placement, scored
 from keepwell.metrics.behind import compile_rows, compile_value_rows
 from keepwell.metrics.compile import WORKING, compile_extent, compile_sums, compile_values
 from keepwell.metrics.cut import AGE, TOTAL, Cut, Plan, columns_needed
@@ -26,6 +26,7 @@ from keepwell.metrics.intervals import Interval
 from keepwell.metrics.kpi import Kpi, WhenEmpty
 from keepwell.metrics.measure import Measure, Part, Placement, Shape, Source
 from keepwell.metrics.reading import Reading, Readings, Status
+from keepwell.metrics.scored import ScoredRun
 from keepwell.metrics.session import Extent, Ground, Session, Tables
 from keepwell.metrics.values import Change, Value, change_of, kept, value_of
 
@@ -203,13 +204,24 @@ class _Reader:
 
     def extent(self) -> Extent:
         """The days that every part covers: where one is not known yet, a formula of several says nothing."""
-        found = [self.session.extent(s) for s in self.sources]
+        found = [self._extent_of(s) for s in self.sources]
         firsts = [e.first for e in found if e.first is not None]
         lasts = [e.last for e in found if e.last is not None]
         fresh = [e.fresh_until for e in found if e.fresh_until is not None]
         if len(firsts) < len(found):
             return Extent(None, None, None)
         return Extent(max(firsts), min(lasts), min(fresh, default=None))
+
+    def _extent_of(self, source: Source) -> Extent:
+        """Of scores the days of the lake, up to the last one from which a run looked."""
+        found = self.session.extent(source)
+        if not scored.is_scored(facts()[source.fact]) or found.last is None or not self._scored_runs:
+            return found
+        return replace(found, last=max(found.last, self._scored_runs[-1].as_of))
+
+    @functools.cached_property
+    def _scored_runs(self) -> list[ScoredRun]:
+        return scored.scored_runs(self.session) if any(m.models for m in self.measures) else []
 
     def _frame(self, extent: Extent) -> Frame:
         is_compared = self.grain is not Grain.ALL and self.question.has_comparisons
@@ -270,7 +282,14 @@ class _Reader:
         small = {start for (start, _), r in rows.items() if any(0 < (r[f"c{i}"] or 0) < SKEWED_BELOW for i in range(len(plan.counted)))}
         if not cut.has_cubes and plan.cubes and small:
             self._add_cubes(cut, frame, rows, small)
-        return {k.name: {cell: value_of(k, plan, row) for cell, row in rows.items()} for k in self._simplified(cut)}, rows
+        found = {k.name: {cell: value_of(k, plan, row) for cell, row in rows.items()} for k in self._simplified(cut)}
+        return found | {k.name: self._of_model(k, found[k.name], frame) for k in self.kpis if k.measure.models}, rows
+
+    def _of_model(self, kpi: Kpi, values: Mapping[tuple[date, str], Value], frame: Frame) -> dict[tuple[date, str], Value]:
+        """The values with what the model knows of how far it may be off: of the whole, not of a slice."""
+        is_whole = self.question.dimension is None and self.where is None
+        bounds = scored.bounds(self.session, kpi.measure, frame.everything, self._scored_runs) if is_whole else {}
+        return {(start, m): scored.of_model(v, bounds.get(start)) for (start, m), v in values.items()}
 
     def _simplified(self, cut: Cut) -> list[Kpi]:
         """The KPIs without conditions that hold for every row of these data, so that parts which then are equal are computed once."""
@@ -366,7 +385,18 @@ class _Reader:
             change_last_year_ci_high=changes[1].high,
             change_last_year_is_real=changes[1].is_real,
             definition_hash=hash_,
+            reason=self._reason(kpi, period) if now.value is None else None,
         )
+
+    def _reason(self, kpi: Kpi, period: Period) -> str | None:
+        """Why what a model should tell is not there."""
+        if not kpi.measure.models:
+            return None
+        if scored.run_of_or_none(period, self._scored_runs) is None:
+            return scored.Reason.NO_RUN
+        # a formula may lack another part
+        is_scored = all(scored.is_scored(facts()[s.fact]) for s in kpi.measure.sources)
+        return scored.Reason.REFUSED if is_scored else None
 
     def _at(self, kpi: Kpi, value: Value | None, start: date, end: date, extent: Extent) -> Value:
         """The value of a period; without rows 0 or nothing; nothing while what is counted may still happen."""

@@ -19,6 +19,7 @@ STOCK_TIME = "snapshot"  # the ``time`` of KPIs that read what is there at the e
 # tables that the evaluator makes for a view, beside the entities
 MOMENTS = "moments"  # period_start, period_end, day_before (the period), ends_at (the instant after its last)
 PERIOD_STARTS = "period_starts"  # day: the first day of every period
+PERIOD_RUNS = "period_runs"  # period_start, run_id: the run whose scores the period reads
 OBSERVED = "observed"  # one row: until (the instant up to which things are known), on_day
 
 

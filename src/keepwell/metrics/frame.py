@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from keepwell.core.periods import Calendar, Period
-from keepwell.metrics import placement
+from keepwell.metrics import placement, scored
 from keepwell.metrics.cut import Cut
-from keepwell.metrics.fact import MOMENTS, PERIOD_STARTS
+from keepwell.metrics.fact import MOMENTS, PERIOD_RUNS, PERIOD_STARTS
 from keepwell.metrics.measure import Placement, Source
 from keepwell.metrics.session import Session
 
@@ -59,6 +59,8 @@ def lend_placements(session: Session, sources: Sequence[Source], cut: Cut, frame
     engine, everything = session.engine, frame.everything
     if any(s.placement is Placement.STOCK for s in sources):
         engine.lend(MOMENTS, placement.moments(everything, session.ground.calendar, session.last_day))
+    if any(PERIOD_RUNS in query for query in cut.rows.values()):
+        engine.lend(PERIOD_RUNS, scored.period_runs(everything, scored.scored_runs(session)))
     if any(PERIOD_STARTS in query for query in cut.rows.values()):
         engine.lend(PERIOD_STARTS, placement.period_starts(everything))
     if cut.has_comparisons:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     DURATION = "duration"  # a quantile of the time between two instants, by the calendar or in business hours
     DERIVED = "derived"  # a formula over other KPIs
     CUMULATIVE = "cumulative"  # a sum or a ratio over a window that ends with the period
+    MODEL = "model"  # a sum or a mean of what the run of the period expects of its customers
 
 
 class Unit(StrEnum):
@@ -123,6 +124,7 @@ class Kpi:
         """A fingerprint of all that decides the value; words may change without changing it."""
         used = sorted({s.fact for s in self.measure.sources})
         decides = [repr(self.measure), [facts()[f].definition for f in used], self.when_empty, self.settles_after_days]
+        decides += [list(m) for m in (self.measure.models, self.measure.bounded_by) if m]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
     @property

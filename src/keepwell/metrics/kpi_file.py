@@ -41,6 +41,7 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.DURATION: ("fact", "time", "starts", "ends", "quantile"),
     Kind.DERIVED: ("expression",),
     Kind.CUMULATIVE: ("fact", "time", "window"),
+    Kind.MODEL: ("model", "expression"),
 }
 MAY: dict[Kind, tuple[str, ...]] = {
     Kind.SIMPLE: (),
@@ -50,10 +51,11 @@ MAY: dict[Kind, tuple[str, ...]] = {
     Kind.DURATION: ("clock", "is_over"),
     Kind.DERIVED: ("n",),
     Kind.CUMULATIVE: ("expression", "numerator", "denominator", "is_subset"),
+    Kind.MODEL: ("bounds",),
 }
 TEXTS = (
     "name", "kind", "unit", "better", "additivity", "when_empty", "owner", "where", "counts", "fact", "time", "expression", "numerator",
-    "denominator", "measure", "clock", "starts", "ends", "is_over", "returned", "returned_on", "window", "n",
+    "denominator", "measure", "clock", "starts", "ends", "is_over", "returned", "returned_on", "window", "n", "model",
 )  # fmt: skip
 KIND_FIELDS = tuple(dict.fromkeys(f for k in Kind for f in (*NEEDS[k], *MAY[k])))
 DECIDING = (*KIND_FIELDS, "where", "counts", "cap", "per_customer", "parameters")

@@ -15,6 +15,8 @@ from keepwell.metrics.kpi import Kind, Kpi, Unit
 from keepwell.metrics.measure import Distribution, Measure, Part, Placement, Shape, Source, Window
 
 WINDOW = re.compile(r"(\d+) (months?|days?)")
+MODEL_PARAMETER = re.compile(r"[a-z_]+\.[a-z][a-z0-9_]*")
+SCORED = "scored_customers"  # the fact that models' KPIs rest on
 LONGEST_WINDOW = {"m": 1_200, "d": 36_525}
 # columns that every row has beside its fact's own
 PERIOD_COLUMNS = ("period_start", "period_end")
@@ -39,6 +41,7 @@ class MeasureBuilder:
             Kind.RETENTION: self._retention,
             Kind.DURATION: self._duration,
             Kind.CUMULATIVE: self._cumulative,
+            Kind.MODEL: self._model,
         }
         return builders[self.kind]()
 
@@ -85,6 +88,15 @@ class MeasureBuilder:
         if has_both is (self.entry.get("expression") is not None):
             raise self.entry.error("", "needs either an expression, or a numerator and a denominator")
         return self._ratio(source) if has_both else self._simple(source)
+
+    def _model(self) -> Measure:
+        if quantile_or_none(self._filled("expression")) is not None:
+            raise self.entry.error("expression", "is a quantile", "Of scores there are sums and means: sum(clv), avg(clv), count(*).")
+        bounds = self.entry.get("bounds") or []
+        if not isinstance(bounds, list) or not all(isinstance(b, str) and MODEL_PARAMETER.fullmatch(b) for b in bounds):
+            raise self.entry.error("bounds", f"is {bounds!r}", "Write a list of model.parameter, such as [clv.customer_equity].")
+        found = self._simple(Source(SCORED, STOCK_TIME, Placement.STOCK))
+        return replace(found, models=(str(self.entry.get("model")),), bounded_by=tuple(bounds))
 
     def _survey(self) -> Measure:
         measure = str(self.entry.get("measure"))
@@ -197,8 +209,9 @@ class MeasureBuilder:
         formula = substituted(written, replacements)
         is_sum = not any(sign in written for sign in "/*")
         shapes = {other(name).measure.shape for name in names}
+        models = tuple(dict.fromkeys(m for name in names for m in other(name).measure.models))
         shape = Shape.RATIO if not is_sum else Shape.STOCK if shapes == {Shape.STOCK} else Shape.FLOW
-        return Measure(shape, tuple(parts), formula, counted[by], needs=tuple(names))
+        return Measure(shape, tuple(parts), formula, counted[by], needs=tuple(names), models=models)
 
     # --------------------------------------------------------------- pieces
 

@@ -89,6 +89,9 @@ class Measure:
     counted: int = 0  # the part whose rows, or customers, are n
     distribution: Distribution | None = None
     needs: tuple[str, ...] = field(default=())  # for a formula over KPIs: their names
+    # of what models expect: their names, and the parameters (model.parameter) whose bounds are those of the whole
+    models: tuple[str, ...] = field(default=(), repr=False)
+    bounded_by: tuple[str, ...] = field(default=(), repr=False)
 
     @functools.cached_property
     def sources(self) -> tuple[Source, ...]:

@@ -59,6 +59,7 @@ class Reading:
     change_last_year_is_real: bool | None
     definition_hash: str
     run_id: str | None = None
+    reason: str | None = None  # of a KPI of a model without a value: why (keepwell.metrics.scored.Reason)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: numbers as numbers, days and instants as ISO text, nothing as None."""

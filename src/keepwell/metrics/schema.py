@@ -66,6 +66,8 @@ def _fields() -> dict[str, dict[str, Any]]:
         "returned_on": SQL,
         "age": WHOLE,
         "quantile": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        "model": SQL,
+        "bounds": {"type": "array", "items": {"type": "string", "pattern": r"^[a-z_]+\.[a-z][a-z0-9_]*$"}},
         "window": {"type": "string", "pattern": "^[1-9][0-9]* (months?|days?)$"},
         "top": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
         "is_subset": {"type": "boolean"},

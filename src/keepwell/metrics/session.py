@@ -13,10 +13,10 @@ from keepwell.engine.sql import Steps, literal, quoted
 from keepwell.lake.entity import Column, ColumnType, Entity, entities
 from keepwell.metrics import currencies
 from keepwell.metrics.currencies import Missing
-from keepwell.metrics.fact import MOMENTS, OBSERVED, PERIOD_STARTS, STOCK_TIME, Fact, facts
+from keepwell.metrics.fact import MOMENTS, OBSERVED, PERIOD_RUNS, PERIOD_STARTS, STOCK_TIME, Fact, facts
 from keepwell.metrics.measure import Placement, Source
 
-EVALUATORS = {MOMENTS, PERIOD_STARTS}
+EVALUATORS = {MOMENTS, PERIOD_RUNS, PERIOD_STARTS}
 # larger tables are read from their files, column by column
 MOST_KEPT = 300_000
 # a row of these is somebody or something that later rows refer to: it is never taken away

@@ -113,6 +113,7 @@ def _cast(values: Any, kind: pa.DataType) -> Any:
 def _scores(session: Session, p: Population, done: Mapping[str, Estimate], previous: Previous | None) -> pa.Table:
     columns: dict[str, Any] = {
         "customer_id": p.customers,
+        "first_order_on": pa.array(p.first_day.astype(np.int32), pa.int32()).cast(pa.date32()),
         "last_order_on": pa.array(p.last_day.astype(np.int32), pa.int32()).cast(pa.date32()),
         "orders": pa.array(p.orders),
         "net_amount": pa.array(p.amount),

@@ -19,6 +19,7 @@ from keepwell.customers.lists import customer_list
 from keepwell.engine.walls import check_expression
 from keepwell.lake import runs
 from keepwell.lake.lake import Lake
+from keepwell.lake.results import with_results
 from keepwell.lake.runs import Run
 from keepwell.metrics.evaluate import Question, evaluate, rows_of
 from keepwell.metrics.example import Executed, execute
@@ -118,7 +119,7 @@ class Workspace:
         chosen = None if grain is None else _grain(grain)
         lake = self.lake
         past = runs.run(lake, run) if run else None
-        snapshot = lake.snapshot(past.versions if past else None)
+        snapshot = with_results(lake, past)
         question = Question(span, chosen, by, where, as_of or (past.as_of if past else None))
         if past:
             stored = stored_or_none(lake, past, wanted, question, self.place.calendar)
@@ -160,7 +161,7 @@ class Workspace:
         condition = check_expression(where) if where else None
         lake = self.lake
         with self._reader(lake) as engine:
-            session = Session(engine, lake.snapshot(), ground_of(self.place, as_of or self.today), as_of)
+            session = Session(engine, with_results(lake), ground_of(self.place, as_of or self.today), as_of)
             return Explained(explain(session, found, known, (later, earlier), by, condition))
 
     def _restated(self, found: Kpi, period: Period, run_id: str) -> Explanation:
@@ -169,7 +170,7 @@ class Workspace:
         past = runs.run(lake, run_id)
         asked = period.label if period.grain is not Grain.ALL else "all"
         known = self.kpi(found.name, period=asked, run=run_id, allow_changed=True)[0]
-        before, now = lake.snapshot(past.versions), lake.snapshot()
+        before, now = with_results(lake, past), with_results(lake)
         question = Question(period, period.grain, as_of=past.as_of, has_comparisons=False)
 
         def value(tables: Tables) -> Reading:
@@ -202,7 +203,7 @@ class Workspace:
         lake = self.lake
         answers = []
         with self._reader(lake) as engine:
-            session = Session(engine, lake.snapshot(), ground_of(self.place, as_of or self.today), as_of)
+            session = Session(engine, with_results(lake), ground_of(self.place, as_of or self.today), as_of)
             for label, (owner, place) in names.items():
                 if part is not None and label != part:
                     continue
@@ -218,7 +219,7 @@ class Workspace:
         found = kpi(name, self.kpis)
         came_from = lineage(found)
         lake = self.lake
-        snapshot = lake.snapshot()
+        snapshot = with_results(lake)
         period = self.place.calendar.parse("last-month", today=self.today)
         with lake.engine(lake.folder / ".spill") as engine:
             came_from = replace(came_from, sources=sources(engine, snapshot, came_from))

@@ -92,7 +92,7 @@ class BetaGeometric:
         found: Floats = np.where(k > 0, expit(-odds), 1.0)
         return found
 
-    def expected_if_active(self, x: Ints, age: Floats, weeks: float) -> Floats:
+    def expected_if_active(self, x: Ints, age: Floats, weeks: float | Floats) -> Floats:
         """Purchases in the next ``weeks`` of a customer who has not left."""
         k = x + self.chances_at_start
         start = self.alpha + age

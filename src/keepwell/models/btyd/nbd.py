@@ -61,7 +61,7 @@ class NegativeBinomial:
     def probability_active(self, x: Ints, t_x: Floats, age: Floats) -> Floats:  # noqa: ARG002 - the same for all models
         return np.ones(len(x))
 
-    def expected_if_active(self, x: Ints, age: Floats, weeks: float) -> Floats:
+    def expected_if_active(self, x: Ints, age: Floats, weeks: float | Floats) -> Floats:
         found: Floats = (self.r + x) * weeks / (self.alpha + age)
         return found
 

@@ -86,7 +86,7 @@ class ParetoNbd:
         found: Floats = 1 / (1 + np.exp(_left(np.exp(self._theta), x, t_x, age)[0]))
         return found
 
-    def expected_if_active(self, x: Ints, age: Floats, weeks: float) -> Floats:
+    def expected_if_active(self, x: Ints, age: Floats, weeks: float | Floats) -> Floats:
         ratio = np.log((self.beta + age + weeks) / (self.beta + age))
         m = self.s - 1
         until_left = -np.expm1(-m * ratio) / m if abs(m) > 1e-12 else ratio

@@ -16,6 +16,7 @@ from keepwell.models.btyd.model import FAMILIES, BuyingModel, Forecaster, Grid
 from keepwell.models.btyd.nbd import NegativeBinomial
 from keepwell.models.btyd.summary import DAYS_A_WEEK, Floats, Groups, Ints, Summary, grouped
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
+from keepwell.models.lifetime import HORIZONS, lifetime_scores
 from keepwell.models.parts import in_parts
 from keepwell.models.population import EPOCH, Population, population
 from keepwell.models.refusal import RefusedError
@@ -78,13 +79,17 @@ class Clv:
             "clv": pa.array(clv),
             "clv_low": pa.array(np.minimum(clv_low, clv)),
             "clv_high": pa.array(np.maximum(clv_high, clv)),
+            **lifetime_scores(sight, seen, value, is_margin=spend.is_margin),
             **{f"buys_within_{h}_days": pa.array(seen.buys_within(h)) for h in WINDOWS},
             **{name: _dates(seen.days_to_chance(chance), p.today) for name, chance in NEXT_ORDER.items()},
         }
         total = float(clv.sum())
         return Estimate(
             scores=scores,
-            parameters=_parameters(model, spend, days, choices.annual_rate, total, equity_low, equity_high),
+            parameters=[
+                *_parameters(model, spend, days, choices.annual_rate, total, equity_low, equity_high),
+                *_means(days, len(p), total, equity_low, equity_high),
+            ],
             judgements=_judgements(sight, tried, baseline),
             verdict=_verdict(sight, best, model, spend, total),
         )
@@ -251,6 +256,13 @@ def _parameters(model: BuyingModel, spend: _Spend, days: int, rate: float, equit
         Parameter("customer_equity_low", low),
         Parameter("customer_equity_high", high),
     ]
+
+
+def _means(days: int, customers: int, equity: float, low: float, high: float) -> list[Parameter]:
+    """The mean of 12 months with its interval, where the horizon is that."""
+    if days != HORIZONS["12m"]:
+        return []
+    return [Parameter(f"clv_12m{end}", v / customers) for end, v in (("", equity), ("_low", low), ("_high", high))]
 
 
 def _judgements(sight: Sight, tried: list[HoldOut], baseline: Naive) -> list[Judgement]:

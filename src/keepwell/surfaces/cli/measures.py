@@ -17,6 +17,7 @@ from keepwell.lake.runs import Run
 from keepwell.metrics.reading import Reading, Readings
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note, say, watcher
 from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.empty import why_empty
 from keepwell.surfaces.figures import change_words, interval_or_empty, sparkline, value_or_words
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.words import words_of
@@ -136,9 +137,20 @@ def read_kpis(
         note(warning)
     settings = workspace.place.settings
     word = words_of(settings.locale)
-    if not found and format_ is Format.TABLE:
+    reasons = why_empty(found or _whole(names, workspace, period, grain, run, day), workspace)
+    for reason in reasons:
+        note(reason)
+    if not found and not reasons and format_ is Format.TABLE:
         note(word("no_readings"))
     answer(found.to_json(), lambda: readings_table(found, workspace, where=where, run=run, as_of=day), format_, output)
+
+
+def _whole(
+    names: Sequence[str], workspace: Workspace, period: str, grain: Grain | None, run: str | None, day: dt.date | None
+) -> Sequence[Reading]:
+    """Where a break-down of what models tell has no members, the whole says why."""
+    told = [n for n in names if n in workspace.kpis and workspace.kpis[n].measure.models]
+    return workspace.kpi(*told, period=period, grain=grain, run=run, as_of=day) if told else ()
 
 
 def readings_table(

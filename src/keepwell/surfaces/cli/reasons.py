@@ -12,6 +12,7 @@ from keepwell.metrics.explain import Explanation
 from keepwell.metrics.kpi import kpi
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note
 from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.empty import why_empty
 from keepwell.surfaces.figures import figure
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.sentences import by_in_words, member_in_words, sentence, signed
@@ -45,6 +46,12 @@ def explain(
     """Why a KPI moved: parts that add up to the change, largest first."""
     workspace = opened(context)
     found = workspace.explain(name, period=period, versus=versus, by=by or (), where=where, run=run, as_of=as_of.date() if as_of else None)
+    if found.explanation.change is None and kpi(name, workspace.kpis).measure.models:
+        asked = [found.explanation.versus, found.explanation.period]
+        for reason in why_empty(
+            [r for p in asked for r in workspace.kpi(name, period=p, as_of=as_of.date() if as_of else None)], workspace
+        ):
+            note(reason)
     answer(found.to_json(), lambda: _explained(found.explanation, workspace), format_, output)
 
 

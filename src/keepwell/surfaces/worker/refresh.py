@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -16,7 +17,9 @@ from keepwell.core.progress import Progress, Silent, step
 from keepwell.core.settings import EngineName, Profile, Settings
 from keepwell.core.workspace import Workspace
 from keepwell.lake import maintenance, runs
+from keepwell.lake.entity import entities
 from keepwell.lake.lake import Lake
+from keepwell.lake.results import WithResults
 from keepwell.lake.runs import Run
 from keepwell.metrics.cut import AGE
 from keepwell.metrics.dimensions import path_of, shared_name
@@ -72,12 +75,15 @@ def refresh(
     run_id = new_id("run", started)
     seconds: dict[str, float] = {}
     with reading_engine(workspace.settings, lake, name=engine, task=run_id, progress=progress) as reader:
-        with _timed(watcher, seconds, "KPIs"):
-            problems: dict[str, str] = {}
-            session = Session(reader, lake.snapshot(versions), ground_of(workspace, day), as_of, keeps=True)
-            readings = _readings(session, known, problems)
+        session = Session(reader, lake.snapshot(versions), ground_of(workspace, day), as_of, keeps=True)
+        # before the KPIs, some of which read what the models expect
         with _timed(watcher, seconds, "models"):
             found = estimated(session, run_id, choices_of(workspace.settings), workspace.settings.locale, known_before(lake, day))
+        with _timed(watcher, seconds, "KPIs"):
+            problems: dict[str, str] = {}
+            earlier = tuple(r.run_id for r in runs.all_runs(lake))
+            seen = WithResults(lake.snapshot(_with_results(lake, versions)), earlier, found.tables)
+            readings = _readings(replace(session, tables=seen), known, problems)
         with _timed(watcher, seconds, "write"):
             results = runs.store_results(lake, run_id, started, {"kpi_values": kpi_values(run_id, readings), **found.tables})
     run = Run(
@@ -98,6 +104,11 @@ def refresh(
         maintenance.compact(lake, clock)
         maintenance.vacuum(lake, clock)
     return run
+
+
+def _with_results(lake: Lake, versions: dict[str, int]) -> dict[str, int]:
+    """The versions that the run reads, and beside them the newest ones of what earlier runs wrote."""
+    return versions | {n: v for n, v in lake.snapshot().versions.items() if n in entities() and entities()[n].is_derived}
 
 
 @contextmanager
