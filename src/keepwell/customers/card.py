@@ -89,6 +89,7 @@ def _reasons(
         _cluster(row, parameters.get("clusters", {}), say, is_chinese=is_chinese),
         _active(row, day, say),
         _value(row, parameters.get("clv", {}), currency, say),
+        _contract(row, parameters.get("contracts", {}), currency, say),
         _leaving(row, parameters.get("churn", {}), say, is_chinese=is_chinese),
         _next_order(row, say),
         _next_products(row, parameters.get("next_product", {}), say),
@@ -179,6 +180,25 @@ def _value(row: Mapping[str, Any], found: Mapping[str, float], currency: str, sa
         f"未来 {days} 天预期 {row['expected_orders']:.1f} 单（{row['expected_orders_low']:.0f} 至 {row['expected_orders_high']:.0f}）；按{kind}计，年折现率 {rate:.0%}。",
     )
     return Reason("clv", say("CLV", "终身价值"), value, why)
+
+
+def _contract(row: Mapping[str, Any], found: Mapping[str, float], currency: str, say: Say) -> Reason | None:
+    if row["subscribed_at_horizon"] is None:
+        return None
+    months, stays = int(found.get("horizon_months", 12)), row["subscribed_at_horizon"]
+    why = say(
+        f"Pays {row['paid_monthly']:,.0f} {currency} a month, for {row['subscribed_months']} months now; still there in {months} months with {stays:.0%}.",
+        f"每月付费 {row['paid_monthly']:,.0f} {currency}，已订阅 {row['subscribed_months']} 个月；{months} 个月后仍订阅的概率为 {stays:.0%}。",
+    )
+    if row["contract_value"] is None:
+        return Reason("contract_value", say("Subscriptions", "订阅价值"), f"{stays:.0%}", why + say(" Counted in CLV.", "已计入终身价值。"))
+    if row["clv"] is not None:
+        why += (
+            say(" Beside what is ordered.", "可与订单的终身价值相加。")
+            if found.get("adds_to_clv")
+            else say(" Net revenue: it does not add to CLV.", "按净收入计，不与终身价值相加。")
+        )
+    return Reason("contract_value", say("Subscriptions", "订阅价值"), f"{row['contract_value']:,.0f} {currency}", why)
 
 
 def _leaving(row: Mapping[str, Any], found: Mapping[str, float], say: Say, *, is_chinese: bool) -> Reason | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from keepwell.models.estimators.clusters import Clusters
     from keepwell.models.estimators.clv import Clv
     from keepwell.models.estimators.cohorts import Cohorts
+    from keepwell.models.estimators.contracts import Contracts
     from keepwell.models.estimators.lifecycle import Lifecycle
     from keepwell.models.estimators.next_product import NextProduct
     from keepwell.models.estimators.rfm import Rfm
@@ -29,6 +30,7 @@ _PLACES = {
     "Clusters": "keepwell.models.estimators.clusters",
     "Clv": "keepwell.models.estimators.clv",
     "Cohorts": "keepwell.models.estimators.cohorts",
+    "Contracts": "keepwell.models.estimators.contracts",
     "GammaGamma": "keepwell.models.btyd.gamma_gamma",
     "Lifecycle": "keepwell.models.estimators.lifecycle",
     "ModifiedBetaGeo": "keepwell.models.btyd.model",
@@ -47,6 +49,7 @@ __all__ = [
     "Clusters",
     "Clv",
     "Cohorts",
+    "Contracts",
     "GammaGamma",
     "Lifecycle",
     "ModifiedBetaGeo",

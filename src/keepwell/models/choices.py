@@ -15,4 +15,5 @@ class Choices:
     churn_days: int = 90  # within which a customer leaves or does not
     embargo_days: int = 7  # between what is known and what is foretold
     churn_bands: tuple[float, float] = (0.33, 0.66)  # from which the probability is medium, high
+    subscription_margin: float | None = None  # of what subscribers pay, where the workspace says it
     seed: int = 20_260_101

@@ -107,6 +107,7 @@ REGISTRY = {
     "cohorts": "keepwell.models.estimators.cohorts:Cohorts",
     "clusters": "keepwell.models.estimators.clusters:Clusters",
     "clv": "keepwell.models.estimators.clv:Clv",
+    "contracts": "keepwell.models.estimators.contracts:Contracts",
     "basket": "keepwell.models.estimators.basket:Basket",
     "churn": "keepwell.models.estimators.leaving:Leaving",
     "next_product": "keepwell.models.estimators.next_product:NextProduct",

@@ -39,8 +39,8 @@ class Results:
 def estimated(
     session: Session, run_id: str, choices: Choices, locale: Locale, previous: Previous | None, names: Collection[str] = tuple(REGISTRY)
 ) -> Results:
-    """Every estimator of the registry, or the named ones, on the lake as of the session's day; nothing where there are no orders."""
-    if not session.tables.rows("orders"):
+    """Every estimator of the registry, or the named ones, on the lake as of the session's day; nothing where nobody orders or subscribes."""
+    if not session.tables.rows("orders") and not session.tables.rows("subscriptions"):
         return Results({}, {})
     keep_purchase_days(session)
     buyers = population(session, session.last_day)
