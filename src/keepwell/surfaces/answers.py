@@ -11,6 +11,7 @@ import pyarrow as pa
 from keepwell.metrics.explain import Explanation
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.lineage import Lineage
+from keepwell.models.transitions import Move, Transitions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +86,35 @@ class Explained:
             nothing = {"member": None, "effect": None, "amount": None, "member_before": None, "member_now": None}
             found += [head | {"by": d.by} | p | {"reason": d.reason} for p in (parts or [nothing])]
         return found or [head]
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Transitions between two runs, and the same as plain rows."""
+
+    transitions: Transitions
+
+    def __len__(self) -> int:
+        return len(self.transitions.moves)
+
+    def __iter__(self) -> Iterator[Move]:
+        return iter(self.transitions.moves)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """One object a pair of states that somebody moved between, those who stayed included."""
+        t = self.transitions
+        ends = {
+            "since": t.earlier.as_of.isoformat(),
+            "until": t.later.as_of.isoformat(),
+            "from_run": t.earlier.run_id,
+            "to_run": t.later.run_id,
+        }
+        return [
+            {"state": t.state, "from": m.before, "to": m.after, "customers": m.customers, "share_of_from": m.share, **ends} for m in t.moves
+        ]
+
+    def to_arrow(self) -> pa.Table:
+        return pa.Table.from_pylist(self.to_json())
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ from keepwell.metrics.measure import Shape
 from keepwell.metrics.reading import Reading, Readings
 from keepwell.metrics.session import Session, Tables
 from keepwell.models.stored import ModelCard, model_card, model_cards
-from keepwell.surfaces.answers import Behind, Definition, Explained, Rows
+from keepwell.models.transitions import transitions
+from keepwell.surfaces.answers import Behind, Definition, Explained, Moves, Rows
 from keepwell.surfaces.stored import check_same_definitions, stored_or_none
 from keepwell.surfaces.worker.engines import reading_engine
 from keepwell.surfaces.worker.refresh import ground_of
@@ -257,6 +258,15 @@ class Workspace:
     def model(self, name: str, run: str | None = None) -> ModelCard:
         """One of :meth:`models`."""
         return model_card(self.lake, self.place.settings.locale, name, run)
+
+    def transitions(self, state: str, *, since: str | date | None = None, until: str | date | None = None) -> Moves:
+        """How many customers went from each tier, lifecycle stage (``lifecycle``) or RFM group (``rfm``) to each other between two runs.
+
+        ``since`` and ``until`` are runs or days (the last run that looks from then or earlier); by default the published run and the last
+        one from an earlier day. Every customer of either run is counted once, who came and who went apart. Unknown runs, and runs
+        without such scores, raise :class:`~keepwell.core.errors.KeepwellError`.
+        """
+        return Moves(transitions(self.lake, state, since, until))
 
     def runs(self) -> list[Run]:
         """Every run, oldest first."""

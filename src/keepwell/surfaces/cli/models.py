@@ -8,7 +8,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from keepwell.core.settings import Locale
 from keepwell.models.stored import ModelCard
+from keepwell.models.transitions import Transitions, labels
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.words import words_of
@@ -21,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command("models")(list_models)
     app.command("model")(show_model)
+    app.command("transitions")(show_transitions)
 
 
 def list_models(context: typer.Context, run: RunOption = None, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
@@ -97,3 +100,41 @@ def _number(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+
+
+def show_transitions(
+    context: typer.Context,
+    state: Annotated[str, typer.Argument(help="tier, lifecycle or rfm.", show_default=False)],
+    since: Annotated[
+        str | None, typer.Option("--from", help="The earlier run, or a day; by default the last run before the later one.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="The later run, or a day; by default the published one.")] = None,
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """How many customers went from each tier, lifecycle stage or RFM group to each other between two runs."""
+    workspace = opened(context)
+    found = workspace.transitions(state, since=since, until=until)
+    settings = workspace.place.settings
+    answer(found.to_json(), lambda: _moves(found.transitions, words_of(settings.locale), settings.locale), format_, output)
+
+
+def _moves(found: Transitions, word: Say, locale: Locale) -> Group:
+    told = {code: pair[1 if locale is Locale.CHINESE else 0] for code, pair in labels(found.state).items()}
+    counts = {(m.before, m.after): m.customers for m in found.moves}
+    befores, afters = found.befores(), found.afters()
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column(word("from_to"), no_wrap=True)
+    for after in afters:
+        shown.add_column(told.get(after, after), justify="right")
+    shown.add_column(word("together"), justify="right", style="bold")
+    for before in befores:
+        row = [counts.get((before, after), 0) for after in afters]
+        cells = [Text(f"{n:,}" if n else "·", style="dim" if before == after else "") for n, after in zip(row, afters, strict=True)]
+        shown.add_row(told.get(before, before), *cells, f"{sum(row):,}")
+    sums = [sum(counts.get((before, after), 0) for before in befores) for after in afters]
+    shown.add_row(word("together"), *(f"{n:,}" for n in sums), f"{found.customers:,}", style="bold")
+    head = word("moved_between").format(
+        since=found.earlier.as_of, until=found.later.as_of, from_run=found.earlier.run_id, to_run=found.later.run_id
+    )
+    return Group(Text(head), Text(), shown)
