@@ -10,10 +10,11 @@ import pytest
 from factories import cdnow
 from factories.journey import DATA, needs
 from keepwell.core.errors import WrongUseError
+from keepwell.models.choices import Group
 from keepwell.models.estimators.clusters import Clusters
 from keepwell.models.estimators.cohorts import Cohorts
 from keepwell.models.estimators.lifecycle import STAGES, Lifecycle
-from keepwell.models.estimators.rfm import GROUPS, Group, Rfm
+from keepwell.models.estimators.rfm import GROUPS, Rfm
 from keepwell.models.estimators.tiers import NAMES, Tiers
 from keepwell.models.population import Population
 from keepwell.models.refusal import RefusedError

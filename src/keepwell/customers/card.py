@@ -52,8 +52,10 @@ class CustomerCard:
         }
 
 
-def customer_card(lake: Lake, customer_id: str, locale: Locale, currency: str) -> CustomerCard:
-    """The card of that customer; an unknown id answers with the nearest known one."""
+def customer_card(
+    lake: Lake, customer_id: str, locale: Locale, currency: str, groups: Mapping[str, tuple[str, str]] | None = None
+) -> CustomerCard:
+    """The card of that customer; an unknown id answers with the nearest known one. ``groups`` are words of the workspace's own RFM groups."""
     run = run_with_scores(lake)
     own, scores = customer_columns(), score_columns()
     found = customer_list(lake, where=f"customer_id = {literal(customer_id)}", columns=[*own, *scores]).to_pylist()
@@ -75,15 +77,22 @@ def customer_card(lake: Lake, customer_id: str, locale: Locale, currency: str) -
         as_of=run.as_of,
         profile={c: row[c] for c in own if c != "customer_id"},
         scores={c: row[c] for c in scores if c != "as_of"},
-        reasons=tuple(_reasons(row, parameters, run.as_of, currency, say, is_chinese=is_chinese)),
+        reasons=tuple(_reasons(row, parameters, run.as_of, currency, say, {**rfm.LABELS, **(groups or {})}, is_chinese=is_chinese)),
     )
 
 
 def _reasons(
-    row: Mapping[str, Any], parameters: Mapping[str, Mapping[str, float]], day: date, currency: str, say: Say, *, is_chinese: bool
+    row: Mapping[str, Any],
+    parameters: Mapping[str, Mapping[str, float]],
+    day: date,
+    currency: str,
+    say: Say,
+    groups: Mapping[str, tuple[str, str]],
+    *,
+    is_chinese: bool,
 ) -> list[Reason]:
     told = [
-        _rfm(row, day, currency, say, is_chinese=is_chinese),
+        _rfm(row, day, currency, say, groups, is_chinese=is_chinese),
         _tier(row, parameters.get("tiers", {}), currency, say),
         _stage(row, parameters.get("lifecycle", {}), say, is_chinese=is_chinese),
         _cluster(row, parameters.get("clusters", {}), say, is_chinese=is_chinese),
@@ -106,17 +115,19 @@ def _since(row: Mapping[str, Any], state: str, labels: Mapping[str, tuple[str, s
     return text + (say(f", before: {was}.", f"，此前：{was}。") if was else say(".", "。"))
 
 
-def _rfm(row: Mapping[str, Any], day: date, currency: str, say: Say, *, is_chinese: bool) -> Reason | None:
+def _rfm(
+    row: Mapping[str, Any], day: date, currency: str, say: Say, groups: Mapping[str, tuple[str, str]], *, is_chinese: bool
+) -> Reason | None:
     if row["rfm_group"] is None or row["last_order_on"] is None:
         return None
-    label = rfm.LABELS.get(row["rfm_group"], (row["rfm_group"],) * 2)[1 if is_chinese else 0]
+    label = groups.get(row["rfm_group"], (row["rfm_group"],) * 2)[1 if is_chinese else 0]
     days = (day - row["last_order_on"]).days
     r, f, m = row["rfm_recency"], row["rfm_frequency"], row["rfm_money"]
     why = say(
         f"Last order {days} days ago (recency {r}), {row['orders']} orders (frequency {f}), {row['net_amount']:,.0f} {currency} (money {m}).",
         f"{days} 天前最近下单（近度 {r}），共 {row['orders']} 单（频度 {f}），净消费 {row['net_amount']:,.0f} {currency}（额度 {m}）。",
     )
-    return Reason("rfm_group", "RFM", label, why + _since(row, "rfm_group", rfm.LABELS, say, is_chinese=is_chinese))
+    return Reason("rfm_group", "RFM", label, why + _since(row, "rfm_group", groups, say, is_chinese=is_chinese))
 
 
 def _tier(row: Mapping[str, Any], found: Mapping[str, float], currency: str, say: Say) -> Reason | None:

@@ -35,7 +35,7 @@ from keepwell.models.transitions import transitions
 from keepwell.surfaces.answers import Behind, Definition, Explained, Moves, Rows
 from keepwell.surfaces.stored import check_same_definitions, stored_or_none
 from keepwell.surfaces.worker.engines import reading_engine
-from keepwell.surfaces.worker.refresh import ground_of
+from keepwell.surfaces.worker.refresh import choices_of, ground_of
 
 if TYPE_CHECKING:
     from keepwell.engine.duckdb import DuckDBEngine
@@ -246,10 +246,16 @@ class Workspace:
         """
         return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit))
 
+    @property
+    def group_labels(self) -> dict[str, tuple[str, str]]:
+        """The words, English and Chinese, of the workspace's own RFM groups."""
+        rules = choices_of(self.place).rfm
+        return {g.name: g.label for g in (rules.groups if rules else None) or ()}
+
     def customer(self, customer_id: str) -> CustomerCard:
         """A customer's card: columns, scores of the published run, and why each score is what it is."""
         settings = self.place.settings
-        return customer_card(self.lake, customer_id, settings.locale, settings.currency)
+        return customer_card(self.lake, customer_id, settings.locale, settings.currency, self.group_labels)
 
     def models(self, run: str | None = None) -> list[ModelCard]:
         """What the estimators of the published run, or of ``run``, found, and how well each holds."""

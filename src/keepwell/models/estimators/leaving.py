@@ -13,6 +13,7 @@ from keepwell.models.btyd.beta_geometric import ModifiedBetaGeometric
 from keepwell.models.btyd.model import BuyingModel, Forecaster
 from keepwell.models.btyd.summary import Bools, Floats, Ints, grouped
 from keepwell.models.choices import BANDS
+from keepwell.models.choices_noted import noted
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.estimators.churn import Churn, FittedChurn, calibration_line
 from keepwell.models.features import FEATURES, features, reason
@@ -135,14 +136,15 @@ class Leaving:
             "top_reasons": pa.array(reasons, pa.string()),
         }
         naive_judged = discrimination(naive, held.left, held.whose)
+        rules, changed = noted(sight, self.name, dict(zip(names[1:], sight.choices.churn_bands, strict=True)))
         return Estimate(
             of_some=pa.table(scores),
             parameters=[
                 Parameter("is_contract", float(is_contract)), Parameter("horizon_days", split[1]), Parameter("embargo_days", split[0]),
-                Parameter("is_model_used", float(is_better)), *(Parameter(f"band_from_{b}", v) for b, v in zip(names[1:], sight.choices.churn_bands, strict=True)),
+                Parameter("is_model_used", float(is_better)), *(Parameter(f"band_from_{b}", v) for b, v in zip(names[1:], sight.choices.churn_bands, strict=True)), *rules,
             ],
             judgements=_judgements(judged, naive_judged, rule, cuts[0], held, today, is_better=is_better, gained=gained, drift=_drift(train, now)),
-            verdict=_verdict(sight, judged, naive_judged, rule, bands, is_better=is_better, is_contract=is_contract),
+            verdict=_verdict(sight, judged, naive_judged, rule, bands, is_better=is_better, is_contract=is_contract) + changed,
         )  # fmt: skip
 
 

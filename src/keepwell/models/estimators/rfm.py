@@ -1,7 +1,7 @@
 """RFM: how recently, how often and for how much a customer bought, as scores; and the groups to which they lead."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,28 +10,16 @@ import pyarrow as pa
 
 from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.summary import Floats, Ints
+from keepwell.models.choices import DIMENSIONS, Group, Range, RfmChoices
+from keepwell.models.choices_noted import noted
 from keepwell.models.estimator import Estimate, Parameter, Sight
 from keepwell.models.refusal import RefusedError
 from keepwell.models.scoring import quantile_thresholds, scored
 from keepwell.models.tables import column, columns_of
 
-Range = tuple[int, int]
 LEAST_BUYERS = 500
 LEAST_DAYS = 180
 RECENT_DAYS = 30
-DIMENSIONS = ("recency", "frequency", "money")
-
-
-@dataclass(frozen=True)
-class Group:
-    """A named group: the scores that lead to it, both ends included."""
-
-    name: str
-    label: tuple[str, str]
-    recency: Range
-    frequency: Range
-    money: Range
-
 
 _ANY = (1, 5)
 # the first that fits counts; written for five levels, and brought down to three by `_three`
@@ -146,7 +134,8 @@ class Rfm:
         p = sight.population
         self._check(len(p), int(p.today - p.first_day.min(initial=p.today)), int(p.recency.min(initial=10**9)))
         table = {"recency": p.recency, "frequency": p.orders, "money": p.amount}
-        fitted = self.fit(table)
+        used = self._as_chosen(sight.choices.rfm)
+        fitted = used.fit(table)
         found = fitted.score(table)
         parameters = [
             Parameter(f"{name}_{i}", float(v))
@@ -154,7 +143,9 @@ class Rfm:
             for i, v in enumerate(ends, 1)
         ]
         counts = np.bincount(found.group[found.group >= 0], minlength=len(found.names))
-        top = int(counts[found.names.index("champions")]) if "champions" in found.names else 0
+        # the first group is the one that matters most, whatever it is called
+        best, top = used.groups_used[0].label, int(counts[0])
+        rules, changed = noted(sight, self.name, used.settings)
         return Estimate(
             scores={
                 "rfm_recency": pa.array(found.recency),
@@ -163,11 +154,29 @@ class Rfm:
                 "rfm_score": pa.array(found.score),
                 "rfm_group": coded(found.group, found.names),
             },
-            parameters=parameters,
+            parameters=[*parameters, *rules],
             verdict=sight.say(
-                f"{len(p):,} buyers scored; {top:,} of them are champions.", f"已为 {len(p):,} 位买家评分，其中冠军客户 {top:,} 位。"
-            ),
+                f"{len(p):,} buyers scored; {top:,} of them are in the first group: {best[0]}.",
+                f"已为 {len(p):,} 位买家评分，其中首个分群“{best[1]}”{top:,} 位。",
+            )
+            + changed,
         )
+
+    def _as_chosen(self, given: RfmChoices | None) -> "Rfm":
+        """These rules, or those that the workspace has written down."""
+        if given is None:
+            return self
+        return replace(self, levels=given.levels, weights=given.weights, thresholds=given.thresholds, groups=given.groups or self.groups)
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What was chosen, as numbers that a run keeps; groups only where they are the workspace's own."""
+        found = {"levels": float(self.levels), "is_fixed": float(self.thresholds is not None)}
+        found |= {f"weight_{d}": w for d, w in zip(DIMENSIONS, self.weights, strict=True)}
+        for i, g in enumerate(self.groups if self.groups is not GROUPS else (), 1):
+            for d, (low, high) in zip(DIMENSIONS, (g.recency, g.frequency, g.money), strict=True):
+                found |= {f"group_{i}.{g.name}.{d}_from": float(low), f"group_{i}.{g.name}.{d}_to": float(high)}
+        return found
 
     def _check(self, buyers: int, days: int, newest: int) -> None:
         if buyers < self.least_buyers:

@@ -1,12 +1,13 @@
 """Tiers: which customers bring most of the value, by its cumulative share (ABC)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.summary import Floats, Ints
+from keepwell.models.choices_noted import noted
 from keepwell.models.estimator import Estimate, Parameter, Sight
 from keepwell.models.estimators.rfm import coded
 from keepwell.models.refusal import RefusedError
@@ -53,16 +54,19 @@ class Tiers:
         p = sight.population
         if not len(p):
             raise RefusedError("Nobody has bought.", "Import orders.")
-        place = self.assign(p.year_amount)
+        first, second = sight.choices.tiers
+        place = replace(self, first=first, second=second).assign(p.year_amount)
         counts = np.bincount(place, minlength=3)
         total = p.year_amount[p.year_amount > 0].sum()
         share = p.year_amount[place == 0].sum() / total if total > 0 else 0.0
         lowest = [float(p.year_amount[place == i].min()) for i in (0, 1) if (place == i).any()]
+        rules, changed = noted(sight, self.name, {"first": first, "second": second})
         return Estimate(
             scores={"tier": coded(place, NAMES)},
-            parameters=[Parameter(f"from_{NAMES[i].lower()}", v) for i, v in enumerate(lowest)],
+            parameters=[Parameter(f"from_{NAMES[i].lower()}", v) for i, v in enumerate(lowest)] + rules,
             verdict=sight.say(
                 f"{counts[0]:,} of {len(p):,} buyers are tier A and bring {share:.0%} of the last twelve months' value.",
                 f"{len(p):,} 位买家中有 {counts[0]:,} 位为 A 级，贡献近十二个月价值的 {share:.0%}。",
-            ),
+            )
+            + changed,
         )

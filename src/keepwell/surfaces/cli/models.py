@@ -1,6 +1,6 @@
 """Commands about models: what each found, and whether to believe it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -116,11 +116,16 @@ def show_transitions(
     workspace = opened(context)
     found = workspace.transitions(state, since=since, until=until)
     settings = workspace.place.settings
-    answer(found.to_json(), lambda: _moves(found.transitions, words_of(settings.locale), settings.locale), format_, output)
+    answer(
+        found.to_json(),
+        lambda: _moves(found.transitions, words_of(settings.locale), settings.locale, workspace.group_labels),
+        format_,
+        output,
+    )
 
 
-def _moves(found: Transitions, word: Say, locale: Locale) -> Group:
-    told = {code: pair[1 if locale is Locale.CHINESE else 0] for code, pair in labels(found.state).items()}
+def _moves(found: Transitions, word: Say, locale: Locale, own: Mapping[str, tuple[str, str]]) -> Group:
+    told = {code: pair[1 if locale is Locale.CHINESE else 0] for code, pair in {**labels(found.state), **own}.items()}
     counts = {(m.before, m.after): m.customers for m in found.moves}
     befores, afters = found.befores(), found.afters()
     shown = Table(box=None, pad_edge=False)

@@ -14,7 +14,7 @@ from keepwell.core.errors import KeepwellError
 from keepwell.core.ids import new_id
 from keepwell.core.periods import Grain, Span
 from keepwell.core.progress import Progress, Silent, step
-from keepwell.core.settings import EngineName, Profile, Settings
+from keepwell.core.settings import EngineName, Profile
 from keepwell.core.workspace import Workspace
 from keepwell.lake import maintenance, runs
 from keepwell.lake.entity import entities
@@ -30,6 +30,7 @@ from keepwell.metrics.kpi_file import catalogue
 from keepwell.metrics.reading import Reading, Readings
 from keepwell.metrics.session import Ground, Session, Tables
 from keepwell.models.choices import Choices
+from keepwell.models.choices_file import chosen
 from keepwell.models.results import estimated
 from keepwell.models.stored import known_before
 from keepwell.surfaces.worker.engines import reading_engine
@@ -64,6 +65,8 @@ def refresh(
     ``engine`` computes it, by default the workspace's.
     """
     watcher = progress or Silent()
+    # a fault in it is told before anything is computed
+    choices = choices_of(workspace)
     started = clock.now()
     day = as_of or today(clock, workspace.settings.timezone)
     versions = runs.pinned_versions(lake)
@@ -78,7 +81,7 @@ def refresh(
         session = Session(reader, lake.snapshot(versions), ground_of(workspace, day), as_of, keeps=True)
         # before the KPIs, some of which read what the models expect
         with _timed(watcher, seconds, "models"):
-            found = estimated(session, run_id, choices_of(workspace.settings), workspace.settings.locale, known_before(lake, day))
+            found = estimated(session, run_id, choices, workspace.settings.locale, known_before(lake, day))
         with _timed(watcher, seconds, "KPIs"):
             problems: dict[str, str] = {}
             earlier = tuple(r.run_id for r in runs.all_runs(lake))
@@ -119,9 +122,10 @@ def _timed(progress: Progress, seconds: dict[str, float], name: str) -> Iterator
     seconds[name] = round(time.perf_counter() - began, 3)
 
 
-def choices_of(settings: Settings) -> Choices:
-    """What the workspace settles for its estimators."""
-    return Choices(settings.inactive_days, settings.clv_horizon_days, settings.clv_annual_rate)
+def choices_of(workspace: Workspace) -> Choices:
+    """What the workspace settles for its estimators: in its settings, and in ``models.yaml`` where there is one."""
+    settings = workspace.settings
+    return chosen(workspace.folder, Choices(settings.inactive_days, settings.clv_horizon_days, settings.clv_annual_rate))
 
 
 def _readings(session: Session, known: dict[str, Kpi], problems: dict[str, str]) -> Readings:
