@@ -58,7 +58,17 @@ quotas: scope* member_id* kpi* period_start* period_end! amount! currency
 """
 
 WITH_ATTRIBUTES = {"employees", "customers", "contacts", "orders", "tickets", "opportunities"}
-DERIVED = {"kpi_values", "customer_scores", "cohort_values", "basket_rules", "topics", "model_parameters", "model_reports", "data_quality"}
+DERIVED = {
+    "kpi_values",
+    "customer_scores",
+    "personas",
+    "cohort_values",
+    "basket_rules",
+    "topics",
+    "model_parameters",
+    "model_reports",
+    "data_quality",
+}
 READING_COLUMNS = {
     "run_id", "kpi", "definition_hash", "grain", "period_start", "period_end", "dimension", "member", "value", "ci_low", "ci_high", "n",
     "numerator", "denominator", "status", "is_open", "coverage", "fresh_until", "change_previous", "change_previous_is_real",

@@ -1,6 +1,7 @@
 """What the estimators found, as people read it: on the command line and in Python, in both languages."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from factories.boosting import boosted
-from factories.buyers import CUSTOMERS, TODAY, orders
+from factories.buyers import CUSTOMERS, PRODUCTS, TODAY, orders
 from factories.surfaces import Surfaces
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.models.estimator import REGISTRY, estimator
@@ -24,6 +25,8 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     rows, lines = orders()
     made.bring("customers", [{"customer_id": c, "kind": "person"} for c in sorted({r["customer_id"] for r in rows})])
     made.bring("orders", rows)
+    # the last one has no name
+    made.bring("products", [{"product_id": f"p{i:02}", "name": f"Tea no. {i}", "currency": "GBP"} for i in range(PRODUCTS - 1)])
     made.bring("order_lines", lines)
     made.ask("refresh", "--as-of", str(TODAY))
     return made
@@ -115,6 +118,29 @@ def test_a_card_gives_the_reason_for_each_score(site: Surfaces) -> None:
     text = shown(site, "customer", best["customer_id"])
     assert ("终身价值" in text) == is_chinese(site)
     assert ("orders expected" in text) != is_chinese(site)
+
+
+def test_products_have_names_where_they_are_known(site: Surfaces) -> None:
+    card = site.ask("model", "basket")
+    assert len(card["rows"]) == 10
+    for shown_as in (r[c] for r in card["rows"] for c in ("product_id", "with_product_id")):
+        named = re.fullmatch(r"Tea no\. (\d+) \(p(\d\d)\)", shown_as)
+        assert shown_as == "p11" or (named is not None and int(named[1]) == int(named[2]))
+    assert re.search(r"Tea no\. \d+ \(p\d\d\)|p11", card["verdict"])
+    (best,) = site.ask("customers", "--sort", "clv", "--limit", "1")
+    offers = next(r["value"] for r in site.ask("customer", best["customer_id"])["reasons"] if r["score"] == "next_products")
+    for offer in re.split("[,、] ?", offers):
+        assert re.fullmatch(r"Tea no\. (\d+) \(p\d\d\)|p11", offer)
+
+
+def test_clusters_are_personas_on_the_card_and_in_the_list(site: Surfaces) -> None:
+    rows = {r["cluster"]: r for r in site.ask("model", "clusters")["rows"]}
+    assert len({r["name"] for r in rows.values()}) == len(rows)
+    assert all(("位" in r["description"]) == is_chinese(site) for r in rows.values())
+    card = site.ask("customer", "c0003")
+    told = next(r for r in card["reasons"] if r["score"] == "cluster")
+    assert rows[card["cluster"]]["name"] in told["value"]
+    assert told["why"] == rows[card["cluster"]]["description"]
 
 
 def test_an_unknown_customer_answers_with_the_nearest(site: Surfaces) -> None:

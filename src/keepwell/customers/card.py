@@ -13,9 +13,11 @@ from keepwell.lake.lake import Lake
 from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle, rfm
 from keepwell.models.estimators.clusters import persona_of
+from keepwell.models.products import names_today, shown
 from keepwell.models.stored import rows_of_run, run_with_scores
 
 MOST_NEAR = 200
+BETWEEN = ", "  # the ids of offers
 
 Say = Callable[[str, str], str]
 
@@ -66,6 +68,14 @@ def customer_card(
     parameters: dict[str, dict[str, float]] = {}
     for p in rows_of_run(lake, run, "model_parameters", "model, parameter, value").to_pylist():
         parameters.setdefault(p["model"], {})[p["parameter"]] = p["value"]
+    known = _Known(
+        parameters,
+        run.as_of,
+        currency,
+        {**rfm.LABELS, **(groups or {})},
+        {p["cluster"]: p for p in rows_of_run(lake, run, "personas").to_pylist()},
+        names_today(lake, (row["next_products"] or "").split(BETWEEN)),
+    )
     is_chinese = locale is Locale.CHINESE
 
     def say(english: str, chinese: str) -> str:
@@ -77,31 +87,39 @@ def customer_card(
         as_of=run.as_of,
         profile={c: row[c] for c in own if c != "customer_id"},
         scores={c: row[c] for c in scores if c != "as_of"},
-        reasons=tuple(_reasons(row, parameters, run.as_of, currency, say, {**rfm.LABELS, **(groups or {})}, is_chinese=is_chinese)),
+        reasons=tuple(_reasons(row, known, say, is_chinese=is_chinese)),
     )
 
 
-def _reasons(
-    row: Mapping[str, Any],
-    parameters: Mapping[str, Mapping[str, float]],
-    day: date,
-    currency: str,
-    say: Say,
-    groups: Mapping[str, tuple[str, str]],
-    *,
-    is_chinese: bool,
-) -> list[Reason]:
+@dataclass(frozen=True)
+class _Known:
+    """What the reasons of every customer are told with."""
+
+    parameters: Mapping[str, Mapping[str, float]]
+    day: date
+    currency: str
+    groups: Mapping[str, tuple[str, str]]
+    personas: Mapping[str, Mapping[str, Any]]
+    products: Mapping[str, str]
+
+    def of(self, model: str) -> Mapping[str, float]:
+        """The parameters of a model."""
+        return self.parameters.get(model, {})
+
+
+def _reasons(row: Mapping[str, Any], known: _Known, say: Say, *, is_chinese: bool) -> list[Reason]:
+    day, currency = known.day, known.currency
     told = [
-        _rfm(row, day, currency, say, groups, is_chinese=is_chinese),
-        _tier(row, parameters.get("tiers", {}), currency, say),
-        _stage(row, parameters.get("lifecycle", {}), say, is_chinese=is_chinese),
-        _cluster(row, parameters.get("clusters", {}), say, is_chinese=is_chinese),
+        _rfm(row, day, currency, say, known.groups, is_chinese=is_chinese),
+        _tier(row, known.of("tiers"), currency, say),
+        _stage(row, known.of("lifecycle"), say, is_chinese=is_chinese),
+        _cluster(row, known.of("clusters"), known.personas, say, is_chinese=is_chinese),
         _active(row, day, say),
-        _value(row, parameters.get("clv", {}), currency, say),
-        _contract(row, parameters.get("contracts", {}), currency, say),
-        _leaving(row, parameters.get("churn", {}), say, is_chinese=is_chinese),
+        _value(row, known.of("clv"), currency, say),
+        _contract(row, known.of("contracts"), currency, say),
+        _leaving(row, known.of("churn"), say, is_chinese=is_chinese),
         _next_order(row, say),
-        _next_products(row, parameters.get("next_product", {}), say),
+        _next_products(row, known.of("next_product"), known.products, say),
     ]
     return [r for r in told if r is not None]
 
@@ -162,10 +180,18 @@ def _stage(row: Mapping[str, Any], found: Mapping[str, float], say: Say, *, is_c
     return Reason("lifecycle_stage", say("Lifecycle", "生命周期"), lifecycle.LABELS[stage][place], why)
 
 
-def _cluster(row: Mapping[str, Any], found: Mapping[str, float], say: Say, *, is_chinese: bool) -> Reason | None:
+def _cluster(
+    row: Mapping[str, Any], found: Mapping[str, float], personas: Mapping[str, Mapping[str, Any]], say: Say, *, is_chinese: bool
+) -> Reason | None:
     if row["cluster"] is None:
         return None
-    return Reason("cluster", say("Cluster", "行为聚类"), row["cluster"], persona_of(found, row["cluster"], is_chinese=is_chinese))
+    label, code = say("Cluster", "行为聚类"), row["cluster"]
+    if code not in personas:
+        # a run from before personas were kept
+        return Reason("cluster", label, code, persona_of(found, code, is_chinese=is_chinese))
+    told = personas[code]
+    name = say(f"{told['name_en']} ({code})", f"{told['name_zh']}（{code}）")
+    return Reason("cluster", label, name, say(told["description_en"], told["description_zh"]))
 
 
 def _active(row: Mapping[str, Any], day: date, say: Say) -> Reason | None:
@@ -234,10 +260,11 @@ def _next_order(row: Mapping[str, Any], say: Say) -> Reason | None:
     return Reason("next_order_on", say("Next order", "预计下单"), value, why)
 
 
-def _next_products(row: Mapping[str, Any], found: Mapping[str, float], say: Say) -> Reason | None:
+def _next_products(row: Mapping[str, Any], found: Mapping[str, float], names: Mapping[str, str], say: Say) -> Reason | None:
     if row["next_products"] is None:
         return None
     why = say("Bought by those who bought the same.", "购买过相同商品的客户也购买了这些。")
     if not found.get("is_model_used", 1.0):
         why = say("The most popular ones: nothing tells this customer's own better.", "最热门的商品：暂无更适合该客户的推荐依据。")
-    return Reason("next_products", say("Next products", "推荐商品"), row["next_products"], why)
+    offers = say(", ", "、").join(shown(i, names) for i in row["next_products"].split(BETWEEN))
+    return Reason("next_products", say("Next products", "推荐商品"), offers, why)

@@ -25,7 +25,7 @@ STATES = ("rfm_group", "tier", "lifecycle_stage")
 LEAD = "lead"
 # these read nothing but the population, and nobody reads them
 BESIDE = ("clusters",)
-DERIVED = ("customer_scores", "cohort_values", "basket_rules", "topics", "model_parameters", "model_reports")
+DERIVED = ("customer_scores", "cohort_values", "personas", "basket_rules", "topics", "model_parameters", "model_reports")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What runs wrote of customers and models, read back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,10 @@ from keepwell.lake import runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.models.estimator import REGISTRY, Previous, estimator
+from keepwell.models.products import names_today, shown
 from keepwell.models.results import REFUSED, STATES, VERDICT, previous_of
+
+MOST_RULES = 10  # that a card shows, the closest first
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,16 @@ class ModelCard:
     refused: str | None
     measures: tuple[dict[str, Any], ...]
     parameters: tuple[dict[str, Any], ...]
+    rows: tuple[dict[str, Any], ...] = ()  # of a single card: what it found, where that is a list
 
     def to_json(self) -> dict[str, Any]:
         shown = dict(self.__dict__)
-        return shown | {"as_of": self.as_of.isoformat(), "measures": list(self.measures), "parameters": list(self.parameters)}
+        return shown | {
+            "as_of": self.as_of.isoformat(),
+            "measures": list(self.measures),
+            "parameters": list(self.parameters),
+            "rows": list(self.rows),
+        }
 
 
 def run_with_scores(lake: Lake, run_id: str | None = None) -> Run:
@@ -81,7 +90,23 @@ def model_card(lake: Lake, locale: Locale, name: str, run_id: str | None = None)
     found = {c.name: c for c in model_cards(lake, locale, run_id)}
     if name not in found:
         raise unknown("model", name, found)
-    return found[name]
+    return replace(found[name], rows=tuple(_rows(lake, run_with_scores(lake, run_id), name, locale)))
+
+
+def _rows(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any]]:
+    """What a model found as a list: the closest products, with their names; the personas of clusters in the language."""
+    if name == "basket":
+        rules = rows_of_run(
+            lake, run, "basket_rules", "*", f"order by lift desc, orders desc, product_id, with_product_id limit {MOST_RULES}"
+        )
+        rows = rules.to_pylist()
+        names = names_today(lake, (r[c] for r in rows for c in ("product_id", "with_product_id")))
+        told = ("orders", "confidence", "lift")
+        return [{c: shown(r[c], names) for c in ("product_id", "with_product_id")} | {c: r[c] for c in told} for r in rows]
+    if name == "clusters":
+        rows = rows_of_run(lake, run, "personas", "*", "order by customers desc, cluster").to_pylist()
+        return [{"cluster": r["cluster"], "name": r[f"name_{locale}"], "description": r[f"description_{locale}"]} for r in rows]
+    return []
 
 
 def _card(name: str, run: Run, locale: Locale, reports: list[dict[str, Any]], parameters: list[dict[str, Any]]) -> ModelCard:

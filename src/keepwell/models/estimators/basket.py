@@ -12,6 +12,7 @@ from keepwell.core.errors import WrongUseError
 from keepwell.engine.sql import Steps, literal
 from keepwell.models.btyd.summary import Ints
 from keepwell.models.estimator import Estimate, Judgement, Sight
+from keepwell.models.products import names_seen, shown
 from keepwell.models.refusal import RefusedError
 
 LEAST_BASKETS = 100
@@ -100,10 +101,12 @@ class Basket:
         verdict = sight.say("No two products are bought together more often than by chance.", "未发现高于随机水平的商品组合。")
         if told:
             top = told[0]
+            names_known = names_seen(sight.session, (top.antecedent[0], top.consequent))
+            first, second = shown(top.antecedent[0], names_known), shown(top.consequent, names_known)
             verdict = sight.say(
-                f"{len(told):,} pairs; the closest: of the orders with {top.antecedent[0]}, {top.confidence:.0%} hold {top.consequent} too, "
+                f"{len(told):,} pairs; the closest: of the orders with {first}, {top.confidence:.0%} hold {second} too, "
                 f"{top.lift:.1f} times as often as others.",
-                f"共 {len(told):,} 对；最强关联：含 {top.antecedent[0]} 的订单中 {top.confidence:.0%} 也含 {top.consequent}，为平均水平的 {top.lift:.1f} 倍。",
+                f"共 {len(told):,} 对；最强关联：含 {first} 的订单中 {top.confidence:.0%} 也含 {second}，为平均水平的 {top.lift:.1f} 倍。",
             )
         return Estimate(tables={"basket_rules": table}, judgements=[Judgement("rules", float(len(told)), n=baskets)], verdict=verdict)
 

@@ -11,6 +11,7 @@ from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.summary import Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.estimators.rfm import coded
+from keepwell.models.personas import NOTABLE, TRAITS, centres_of, personas, table_of
 from keepwell.models.population import Population
 from keepwell.models.refusal import RefusedError
 from keepwell.models.tables import columns_of
@@ -24,14 +25,6 @@ SEEDS = 4
 STABLE = 0.8
 CHUNK = 100_000
 FEATURES = ("recency", "frequency", "value_per_order", "span")
-# of a feature: what a high and a low centre is called
-WORDS = {
-    "recency": (("not seen for long", "久未购买"), ("bought recently", "近期购买")),
-    "frequency": (("buys often", "购买频繁"), ("buys rarely", "购买少")),
-    "value_per_order": (("large orders", "客单价高"), ("small orders", "客单价低")),
-    "span": (("long with us", "老客户"), ("new to us", "新客户")),
-}
-NOTABLE = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,7 @@ class FittedClusters:
         place = 1 if is_chinese else 0
         centre = self.centres[i]
         notable = sorted((j for j in range(len(self.features)) if abs(centre[j]) >= NOTABLE), key=lambda j: -abs(centre[j]))
-        words = [WORDS[self.features[j]][0 if centre[j] > 0 else 1][place] for j in notable if self.features[j] in WORDS]
+        words = [TRAITS[key][place] for j in notable if (key := (self.features[j], bool(centre[j] > 0))) in TRAITS]
         if not words:
             return "各项居中" if is_chinese else "average in all"
         return ("、" if is_chinese else ", ").join(words)
@@ -129,9 +122,15 @@ class Clusters:
         names = _stable_names(fitted, sight)
         counts = np.bincount(place, minlength=len(names))
         order = np.argsort(-counts, kind="stable")
-        told = "; ".join(f"{names[i]} ({counts[i]:,}): {fitted.persona(i, is_chinese=sight.is_chinese)}" for i in order)
+        centres = centres_of(names, fitted.features, fitted.centres, fitted.mean, fitted.spread)
+        found = personas(centres, counts, sight.session.ground.currency)
+        language = 1 if sight.is_chinese else 0
+        told = "; ".join(
+            f"{found[i].name[language]} ({names[i]}, {counts[i]:,}): {fitted.persona(i, is_chinese=sight.is_chinese)}" for i in order
+        )
         return Estimate(
             scores={"cluster": coded(place, names)},
+            tables={"personas": table_of(found)},
             parameters=_parameters(fitted, names),
             judgements=[
                 Judgement("silhouette", fitted.quality, n=min(SILHOUETTE_SAMPLE, len(p))),

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 from keepwell.engine.sql import Steps, literal
 from keepwell.models.btyd.summary import Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
+from keepwell.models.products import names_seen, shown
 from keepwell.models.refusal import RefusedError
 
 LEAST_BUYERS = 100
@@ -131,11 +132,14 @@ class NextProduct:
         coded = pa.array(names, pa.string())
         columns = [coded.take(pa.array(np.ascontiguousarray(places[:, i]))) for i in range(places.shape[1])]
         offers = columns[0] if len(columns) == 1 else _joined(columns)
+        most = [names[i] for i in np.argsort(-fitted.popularity, kind="stable")[:OFFERS]]
+        known = names_seen(sight.session, most)
+        popular = [shown(i, known) for i in most]
         verdict = sight.say(
             f"Of {judged.customers:,} customers {judged.ours:.1%} bought one of the ten products named; of the ten most popular {judged.popular:.1%} did. "
-            + ("The model is used." if is_better else "The model is no better, so the popular ones are named."),
+            + ("The model is used." if is_better else f"The model is no better, so the popular ones are named: {', '.join(popular)}."),
             f"{judged.customers:,} 位客户中 {judged.ours:.1%} 购买了推荐的十件商品之一；最热门的十件为 {judged.popular:.1%}。"
-            + ("采用模型。" if is_better else "模型并不更好，因此推荐热门商品。"),
+            + ("采用模型。" if is_better else f"模型并不更好，因此推荐热门商品：{'、'.join(popular)}。"),
         )
         judgement = Judgement(
             "hit_rate_at_10", judged.ours, n=judged.customers, baseline="popularity", baseline_value=judged.popular, beats_baseline=is_better,

@@ -12,6 +12,7 @@ from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, an
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.words import words_of
 
+WIDEST = 40  # of a value: offers with their names are several lines, and leave room for the reasons
 LARGE = 100  # amounts from here on are shown with two decimals, smaller numbers and shares with four digits
 
 
@@ -76,7 +77,7 @@ def _card(found: CustomerCard, as_of: str, nothing: str) -> Group:
     profile = " · ".join(f"{k} {v}" for k, v in found.profile.items() if v is not None and v != [])
     shown = Table(box=None, pad_edge=False, show_header=False)
     shown.add_column(style="bold", no_wrap=True)
-    shown.add_column(no_wrap=True)
+    shown.add_column(max_width=WIDEST)
     shown.add_column()
     for r in found.reasons:
         shown.add_row(r.label, r.value, r.why)

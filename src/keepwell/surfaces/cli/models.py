@@ -65,11 +65,22 @@ def _shown(found: ModelCard, word: Say) -> Group:
         Text(),
         Text(found.verdict or f"{word('refused')}: {found.refused}"),
     ]
+    if found.rows:
+        parts += [Text(), _rows(found, word)]
     if found.measures:
         parts += [Text(), _measures(found, word)]
     if found.parameters:
         parts += [Text(), _parameters(found, word)]
     return Group(*parts)
+
+
+def _rows(found: ModelCard, word: Say) -> Table:
+    shown = Table(box=None, pad_edge=False)
+    for name in found.rows[0]:
+        shown.add_column(word(f"row_{name}"), justify="right" if name in {"orders", "confidence", "lift"} else "left")
+    for row in found.rows:
+        shown.add_row(*(Text(_number(v) if isinstance(v, int | float) else str(v)) for v in row.values()))
+    return shown
 
 
 def _measures(found: ModelCard, word: Say) -> Table:
