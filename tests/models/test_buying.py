@@ -269,3 +269,23 @@ def test_a_log_after_its_end_is_not_seen() -> None:
     one = Summary.of_log(found, date(2026, 3, 31))
     assert (one.x.tolist(), one.t_x.tolist(), one.age.tolist()) == ([1], [59.0], [89.0])
     assert timedelta(days=89) == date(2026, 3, 31) - date(2026, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "r", "x", "z", "expected"),
+    [
+        (0.9, 4, 0.8, 0, 0.85, 0.7017041796841385),
+        (0.9, 4, 0.8, 30, 0.6, 0.8974316035510124),
+        (5000, 3, 0.8, 1, 0.9, 0.0001968654759544929),
+        (22000, 20000, 0.5, 0, 0.99, 3.920411853795853e-5),
+        (800, 2, 0.7, 2, 0.97, 0.001251466422424771),
+        (200, 9000, 0.7, 300, 0.9, 0.005025125628140704),
+        (3, 2, 0.5, 5000, 0.3, 0.2548971406364156),
+        (6, 2, 5, 1, 0.5, 0.186226334070812),
+    ],
+)
+def test_the_hypergeometric_part_holds_for_large_and_small_exponents(
+    a: float, b: float, r: float, x: int, z: float, expected: float
+) -> None:
+    # by mpmath with 60 digits: (1 - (1-z)^(r+x) 2F1(r+x, b+x; a+b+x-1; z)) / (a-1)
+    assert excess(a, a + b - 1 - r, np.array([a + b + x - 1.0]), np.array([z]))[0] == pytest.approx(expected, rel=1e-9)

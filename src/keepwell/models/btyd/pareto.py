@@ -19,7 +19,7 @@ from keepwell.models.btyd.summary import Bools, Floats, Groups, Ints
 from keepwell.models.btyd.support import RefusedFitError, check_enough
 
 NODES = 24
-FEW = 4_000  # customers on whom the peak is looked for first
+FEW = 2_000  # customers on whom the peak is looked for first
 LEAST_GAIN = 0.5
 BISECTIONS = 50
 
