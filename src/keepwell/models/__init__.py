@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from keepwell.models.btyd.gamma_gamma import GammaGamma
     from keepwell.models.btyd.model import BetaGeo, ModifiedBetaGeo, ParetoNBD
     from keepwell.models.btyd.summary import Summary
+    from keepwell.models.comments.sentiment import Sentiment
+    from keepwell.models.comments.topics import Topics
     from keepwell.models.estimators.basket import Basket
     from keepwell.models.estimators.churn import Churn
     from keepwell.models.estimators.clusters import Clusters
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from keepwell.models.estimators.next_product import NextProduct
     from keepwell.models.estimators.rfm import Rfm
     from keepwell.models.estimators.tiers import Tiers
+    from keepwell.models.importance import importance
 
 _PLACES = {
     "Basket": "keepwell.models.estimators.basket",
@@ -37,9 +40,12 @@ _PLACES = {
     "NextProduct": "keepwell.models.estimators.next_product",
     "ParetoNBD": "keepwell.models.btyd.model",
     "Rfm": "keepwell.models.estimators.rfm",
+    "Sentiment": "keepwell.models.comments.sentiment",
     "ShiftedBetaGeometric": "keepwell.models.btyd.contracts",
     "Summary": "keepwell.models.btyd.summary",
     "Tiers": "keepwell.models.estimators.tiers",
+    "Topics": "keepwell.models.comments.topics",
+    "importance": "keepwell.models.importance",
 }
 
 __all__ = [
@@ -56,9 +62,12 @@ __all__ = [
     "NextProduct",
     "ParetoNBD",
     "Rfm",
+    "Sentiment",
     "ShiftedBetaGeometric",
     "Summary",
     "Tiers",
+    "Topics",
+    "importance",
 ]
 
 
