@@ -3,6 +3,7 @@
 −24.69 over 2,353 scored answers stands in the data's own README; the answers are counted here once more by DuckDB alone.
 """
 
+import json
 from decimal import Decimal
 from math import sqrt
 
@@ -68,3 +69,21 @@ def test_detractors_have_a_share_of_their_own(walk: Walk) -> None:
 
 def test_importing_again_changes_nothing(walk: Walk) -> None:
     assert walk.bring(FILE, is_dry=True)["responses"]["unchanged"] == 2_385
+
+
+def test_topics_say_what_lowers_the_score(walk: Walk) -> None:
+    """Those who wait are counted once more by DuckDB alone: they are detractors nearly all."""
+    walk.run("refresh", "--as-of", "2018-05-31")
+    told = json.loads(walk.run("model", "topics", "--format", "json"))
+    first = told["rows"][0]
+    assert first["topic"] == "waiting"
+    assert first["effect_high"] < -10
+    by_hand = counted(f"""
+        select 100 * avg(case when score >= 9 then 1 when score <= 6 then -1 else 0 end) as nps
+        from (select try_cast(NPS_SCORE as int) as score, text from read_csv('{FILE}', all_varchar = true))
+        where score is not null and regexp_matches(lower(text), '\\b(wait|delay|months|weeks)')""")
+    assert first["mean_score"] == pytest.approx(by_hand["nps"], abs=5)
+    assert first["quotes"]
+    drivers = json.loads(walk.run("model", "drivers", "--format", "json"))["rows"]
+    assert drivers[0]["driver"] == "waiting"
+    assert drivers[0]["performance"] < 20

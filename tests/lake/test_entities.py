@@ -65,6 +65,8 @@ DERIVED = {
     "cohort_values",
     "basket_rules",
     "topics",
+    "topic_quotes",
+    "drivers",
     "model_parameters",
     "model_reports",
     "data_quality",

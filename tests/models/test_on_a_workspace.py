@@ -14,6 +14,7 @@ from factories.buyers import CUSTOMERS, FIRST, TODAY, orders
 from factories.shop import Shop
 from factories.spark import spark_or_skip
 from factories.surfaces import Surfaces
+from factories.voices import answers
 from keepwell.core.settings import Locale
 from keepwell.engine.protocol import Engine
 from keepwell.metrics.session import Session
@@ -28,7 +29,13 @@ from keepwell.surfaces.worker.refresh import ground_of
 pytestmark = boosted
 
 
-def a_shop(folder: Path, rows: list[dict[str, Any]], lines: list[dict[str, Any]] | None = None, threads: int = 0) -> Shop:
+def a_shop(
+    folder: Path,
+    rows: list[dict[str, Any]],
+    lines: list[dict[str, Any]] | None = None,
+    said: list[dict[str, Any]] | None = None,
+    threads: int = 0,
+) -> Shop:
     folder.mkdir(exist_ok=True)
     made = Shop(folder, threads=threads)
     made.bring_rows(
@@ -38,6 +45,8 @@ def a_shop(folder: Path, rows: list[dict[str, Any]], lines: list[dict[str, Any]]
         made.bring_rows("orders", rows)
     if lines:
         made.bring_rows("order_lines", lines)
+    if said:
+        made.bring_rows("responses", said)
     return made
 
 
@@ -56,7 +65,7 @@ def found_in(shop: Shop, day: date = TODAY, previous: Previous | None = None, en
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return a_shop(tmp_path_factory.mktemp("models") / "shop", *orders())
+    return a_shop(tmp_path_factory.mktemp("models") / "shop", *orders(), answers())
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +164,7 @@ def test_again_is_the_same_to_the_last_digit(shop: Shop, results: Results) -> No
 def test_threads_and_order_of_rows_do_not_show(tmp_path: Path, results: Results, threads: int) -> None:
     rows, lines = orders()
     shuffled = np.random.default_rng(threads).permutation(len(rows))
-    other = a_shop(tmp_path / "shop", [rows[i] for i in shuffled], lines[::-1], threads)
+    other = a_shop(tmp_path / "shop", [rows[i] for i in shuffled], lines[::-1], answers()[::-1], threads)
     assert comparable(found_in(other)) == comparable(results)
 
 
@@ -233,7 +242,7 @@ def test_odd_shops_give_finite_numbers_or_a_reason(tmp_path: Path, name: str) ->
         assert (told["measure"] == "refused") == (model in found.refused)
 
 
-def test_without_orders_nothing_is_estimated(tmp_path: Path) -> None:
+def test_without_orders_and_answers_nothing_is_estimated(tmp_path: Path) -> None:
     assert found_in(a_shop(tmp_path / "shop", [])).tables == {}
 
 

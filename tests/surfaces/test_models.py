@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from factories.boosting import boosted
 from factories.buyers import CUSTOMERS, PRODUCTS, TODAY, orders
 from factories.surfaces import Surfaces
+from factories.voices import answers
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.models.estimator import REGISTRY, estimator
 from keepwell.surfaces.cli.app import app
@@ -28,6 +29,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     # the last one has no name
     made.bring("products", [{"product_id": f"p{i:02}", "name": f"Tea no. {i}", "currency": "GBP"} for i in range(PRODUCTS - 1)])
     made.bring("order_lines", lines)
+    made.bring("responses", answers())
     made.ask("refresh", "--as-of", str(TODAY))
     return made
 

@@ -62,6 +62,11 @@ def pinned_versions(lake: Lake) -> dict[str, int]:
     return {n: v for n, v in lake.snapshot().versions.items() if n not in NEVER_PINNED and n not in results}
 
 
+def texts_of_today(lake: Lake) -> dict[str, int]:
+    """The version of the words of customers, to be read at once and never to be kept with a run: an erasure must reach it."""
+    return {n: v for n, v in lake.snapshot().versions.items() if n == TEXTS}
+
+
 def store_results(lake: Lake, run_id: str, at: datetime, results: Mapping[str, pa.Table]) -> dict[str, int]:
     """Write the rows that a run computed, one Arrow table a derived table; returns the versions that hold them.
 

@@ -56,6 +56,7 @@ class Estimate:
     parameters: Sequence[Parameter] = ()
     judgements: Sequence[Judgement] = ()
     verdict: str = ""  # one sentence in the workspace's language
+    for_later: pa.Table | None = None  # what estimators after it may read; never stored
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ REGISTRY = {
     "basket": "keepwell.models.estimators.basket:Basket",
     "churn": "keepwell.models.estimators.leaving:Leaving",
     "next_product": "keepwell.models.estimators.next_product:NextProduct",
+    "topics": "keepwell.models.estimators.topics:CommentTopics",
+    "drivers": "keepwell.models.estimators.drivers:Drivers",
 }
 
 

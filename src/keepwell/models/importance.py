@@ -52,7 +52,7 @@ def importance(score: Floats, drivers: Mapping[str, Floats], customer: Ints | No
     groups = [_known(np.asarray(v, dtype=float)) for v in drivers.values()]
     who = np.arange(len(score)) if customer is None else np.unique(customer, return_inverse=True)[1]
     place = np.repeat(np.arange(len(groups)), [g.shape[1] for g in groups])
-    with threadpool_limits(1):
+    with threadpool_limits(1, "blas"):
         moments = _moments(np.column_stack(groups), score, who)
         drawn = _drawn(moments, seed)
         r2 = _all_r2(_correlations(drawn), place, len(groups))

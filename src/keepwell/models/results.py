@@ -25,7 +25,17 @@ STATES = ("rfm_group", "tier", "lifecycle_stage")
 LEAD = "lead"
 # these read nothing but the population, and nobody reads them
 BESIDE = ("clusters",)
-DERIVED = ("customer_scores", "cohort_values", "personas", "basket_rules", "topics", "model_parameters", "model_reports")
+DERIVED = (
+    "customer_scores",
+    "cohort_values",
+    "personas",
+    "basket_rules",
+    "topics",
+    "topic_quotes",
+    "drivers",
+    "model_parameters",
+    "model_reports",
+)
 
 
 @dataclass(frozen=True)
@@ -39,8 +49,11 @@ class Results:
 def estimated(
     session: Session, run_id: str, choices: Choices, locale: Locale, previous: Previous | None, names: Collection[str] = tuple(REGISTRY)
 ) -> Results:
-    """Every estimator of the registry, or the named ones, on the lake as of the session's day; nothing where nobody orders or subscribes."""
-    if not session.tables.rows("orders") and not session.tables.rows("subscriptions"):
+    """Every estimator of the registry, or the named ones, on the lake as of the session's day.
+
+    Nothing where nobody orders or subscribes, and nobody answers a survey.
+    """
+    if not any(session.tables.rows(name) for name in ("orders", "subscriptions", "responses")):
         return Results({}, {})
     keep_purchase_days(session)
     buyers = population(session, session.last_day)

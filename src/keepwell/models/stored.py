@@ -12,10 +12,13 @@ from keepwell.engine.sql import Steps, literal, names, quoted
 from keepwell.lake import runs
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
+from keepwell.models.comments.cards import driver_rows, topic_rows
+from keepwell.models.comments.stored import quoted_sentences
 from keepwell.models.estimator import REGISTRY, Previous, estimator
 from keepwell.models.products import names_today, shown
 from keepwell.models.results import REFUSED, STATES, VERDICT, previous_of
 
+HIDDEN = {"run_id", "model", "source", "batch_id", "updated_at"}
 MOST_RULES = 10  # that a card shows, the closest first
 
 
@@ -51,7 +54,8 @@ def run_with_scores(lake: Lake, run_id: str | None = None) -> Run:
         raise KeepwellError("Nothing has been computed yet.", "Run `keepwell refresh`.")
     if "model_reports" not in found.results:
         raise KeepwellError(
-            f"{found.run_id} knows nothing of models: there were no orders, or it is older than they are.", "Run `keepwell refresh`."
+            f"{found.run_id} knows nothing of models: there were neither orders nor answers, or it is older than they are.",
+            "Run `keepwell refresh`.",
         )
     return found
 
@@ -86,7 +90,7 @@ def model_cards(lake: Lake, locale: Locale, run_id: str | None = None) -> list[M
 
 
 def model_card(lake: Lake, locale: Locale, name: str, run_id: str | None = None) -> ModelCard:
-    """That estimator of a run; an unknown name answers with the nearest one."""
+    """That estimator of a run with its rows; an unknown name answers with the nearest one."""
     found = {c.name: c for c in model_cards(lake, locale, run_id)}
     if name not in found:
         raise unknown("model", name, found)
@@ -106,7 +110,20 @@ def _rows(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any
     if name == "clusters":
         rows = rows_of_run(lake, run, "personas", "*", "order by customers desc, cluster").to_pylist()
         return [{"cluster": r["cluster"], "name": r[f"name_{locale}"], "description": r[f"description_{locale}"]} for r in rows]
+    if name in {"topics", "drivers"} and name in run.results:
+        return _voices(lake, run, name, locale)
     return []
+
+
+def _voices(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any]]:
+    """Topics with their quotes as the words are now, and drivers."""
+    rows = [{k: v for k, v in r.items() if k not in HIDDEN} for r in rows_of_run(lake, run, name).to_pylist()]
+    if name == "drivers":
+        return driver_rows(rows, locale)
+    places = []
+    if "topic_quotes" in run.results:
+        places = rows_of_run(lake, run, "topic_quotes", rest="order by metric, language, topic, place").to_pylist()
+    return topic_rows(rows, places, quoted_sentences(lake, places), locale)
 
 
 def _card(name: str, run: Run, locale: Locale, reports: list[dict[str, Any]], parameters: list[dict[str, Any]]) -> ModelCard:
@@ -114,7 +131,6 @@ def _card(name: str, run: Run, locale: Locale, reports: list[dict[str, Any]], pa
     told = estimator(name)
     mine = [r for r in reports if r["model"] == name]
     notes = {r["measure"]: r["note"] for r in mine}
-    hidden = {"run_id", "model", "source", "batch_id", "updated_at"}
     return ModelCard(
         name=name,
         title=told.title[place],
@@ -123,6 +139,6 @@ def _card(name: str, run: Run, locale: Locale, reports: list[dict[str, Any]], pa
         as_of=run.as_of,
         verdict=notes.get(VERDICT),
         refused=notes.get(REFUSED),
-        measures=tuple({k: v for k, v in r.items() if k not in hidden} for r in mine if r["measure"] not in {VERDICT, REFUSED}),
+        measures=tuple({k: v for k, v in r.items() if k not in HIDDEN} for r in mine if r["measure"] not in {VERDICT, REFUSED}),
         parameters=tuple({k: p[k] for k in ("parameter", "value", "standard_error")} for p in parameters if p["model"] == name),
     )

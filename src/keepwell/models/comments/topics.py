@@ -211,7 +211,7 @@ def _one_thread() -> Iterator[None]:
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - scikit-learn takes a second to load
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - the same
 
-    with threadpool_limits(1), warnings.catch_warnings():
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
 

@@ -13,6 +13,7 @@ from keepwell.models.stored import ModelCard
 from keepwell.models.transitions import Transitions, labels
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
 from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.cli.voices import VOICES
 from keepwell.surfaces.words import words_of
 
 Say = Callable[[str], str]
@@ -66,7 +67,7 @@ def _shown(found: ModelCard, word: Say) -> Group:
         Text(found.verdict or f"{word('refused')}: {found.refused}"),
     ]
     if found.rows:
-        parts += [Text(), _rows(found, word)]
+        parts += [Text(), *(VOICES[found.name](found.rows, word) if found.name in VOICES else [_rows(found, word)])]
     if found.measures:
         parts += [Text(), _measures(found, word)]
     if found.parameters:

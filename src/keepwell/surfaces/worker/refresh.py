@@ -78,7 +78,9 @@ def refresh(
     run_id = new_id("run", started)
     seconds: dict[str, float] = {}
     with reading_engine(workspace.settings, lake, name=engine, task=run_id, progress=progress) as reader:
-        session = Session(reader, lake.snapshot(versions), ground_of(workspace, day), as_of, keeps=True)
+        # words are read as they are now, and no run holds on to them
+        told = lake.snapshot(versions | runs.texts_of_today(lake))
+        session = Session(reader, told, ground_of(workspace, day), as_of, keeps=True)
         # before the KPIs, some of which read what the models expect
         with _timed(watcher, seconds, "models"):
             found = estimated(session, run_id, choices, workspace.settings.locale, known_before(lake, day))
