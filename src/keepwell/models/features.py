@@ -39,6 +39,11 @@ def _within(days: int, day: str, what: str = "1") -> str:
     return f"sum(case when t.{day} > k.d{days} then {what} else 0 end)"
 
 
+# an answer as a share of its scale; exact, so that no sum hangs on the order of rows
+POINT = (
+    "cast(case when t.higher_is_better then t.score - t.scale_min else t.scale_max - t.score end / nullif(t.scale_max - t.scale_min, 0)"
+    " as DECIMAL(18, 6))"
+)
 WINDOWS = (30, 60, 90, 180, 365)
 SOURCES = (
     Source(
@@ -93,7 +98,7 @@ SOURCES = (
             Feature("answers_365", _within(365, "answered_on"), "{n} survey answer{s} in the last year", "近一年答卷 {n} 次"),
             Feature(
                 "mean_answer",
-                "avg(cast(case when t.higher_is_better then t.score - t.scale_min else t.scale_max - t.score end as DOUBLE) / nullif(t.scale_max - t.scale_min, 0))",
+                f"cast(sum({POINT}) as DOUBLE) / nullif(count({POINT}), 0)",
                 "answers surveys with {p} of the scale",
                 "调查平均得分为满分的 {p}",
                 is_count=False,
