@@ -25,8 +25,9 @@ CSAT_DROPPED = (0.13, 0.12, 0.11, 0.28, 0.36)
 CSAT_LATE_DROPPED = (0.26, 0.20, 0.15, 0.18, 0.21)
 CES = (0.02, 0.03, 0.05, 0.10, 0.20, 0.30, 0.30)
 CES_LATE = (0.12, 0.12, 0.14, 0.18, 0.18, 0.14, 0.12)
-DROP_TOPIC, DROP_TOPIC_SHARE = "delivery", 0.7  # of the unhappy comments there and then
-_SKIPPED_SHARE, _COMMENT_SHARE = 0.05, 0.4
+DROP_TOPIC, DROP_TOPIC_SHARE = "delivery", 0.85  # of the unhappy comments there and then
+_SKIPPED_SHARE = 0.05
+_COMMENT_SHARES = np.array([0.8, 0.5, 0.5])  # of the unhappy, the lukewarm, the happy: who is angry writes
 _OWN_PART = 0.3  # of the variance of an answer that lies in the customer and not in the occasion
 _DRIVERS = {"Q2-DELIVERY": 0.75, "Q3-QUALITY": 0.45}  # how closely each goes with the main answer
 
@@ -119,7 +120,7 @@ def _comments(rng: np.random.Generator, scene: Scene, given: Answers) -> pa.Arra
     others = picks(rng, [float(name != DROP_TOPIC) for name in TOPICS], size)
     blamed = np.where(chance(rng, DROP_TOPIC_SHARE, size), TOPICS.index(DROP_TOPIC), others)
     topic = np.where(given.is_hit & (mood == 0), blamed, picks(rng, (1,) * len(TOPICS), size))
-    writes = (given.score >= 0) & chance(rng, _COMMENT_SHARE, size)
+    writes = (given.score >= 0) & chance(rng, _COMMENT_SHARES[mood], size)
     return written(rng, scene.people.is_chinese[given.customer], mood, topic, writes)
 
 

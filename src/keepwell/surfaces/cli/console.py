@@ -63,6 +63,11 @@ def _screen(stream: Any) -> Console:
     return Console(file=stream, width=width, highlight=False)
 
 
+def screen_width() -> int:
+    """Letters in a line of the answer."""
+    return _screen(sys.stdout).width
+
+
 def say(renderable: RenderableType) -> None:
     """Print something for people on stdout."""
     _screen(sys.stdout).print(renderable)

@@ -1,14 +1,16 @@
 """Commands about customers: lists, and one customer's card."""
 
-from typing import Annotated
+import itertools
+from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from keepwell.customers.card import CustomerCard
-from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
+from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note, screen_width
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.words import words_of
 
@@ -37,15 +39,29 @@ def list_customers(
     columns = list(dict.fromkeys(["customer_id", *column])) if column else None
     found = workspace.customers(where=where, columns=columns, sort=sort, segment=segment, limit=limit)
     rows = found.to_json()
+    word = words_of(workspace.place.settings.locale)
 
     def table() -> Table:
         filled = [c for c in found.table.column_names if any(row[c] is not None for row in rows)] or ["customer_id"]
-        shown = Table(*filled, box=None, pad_edge=False)
+        first = [c for c in ("customer_id", (sort or "").lstrip("-")) if c in filled]
+        filled = list(dict.fromkeys([*first, *filled]))
+        told = filled if column else _fitting(filled, rows)
+        shown = Table(*told, box=None, pad_edge=False)
         for row in rows:
-            shown.add_row(*(Text(_cell(row[c])) for c in filled))
+            shown.add_row(*(Text(_cell(row[c])) for c in told))
+        if len(told) < len(filled):
+            note(word("more_columns").format(count=len(filled) - len(told), names=", ".join(filled[len(told) :])))
         return shown
 
     answer(rows, table, format_, output)
+
+
+def _fitting(columns: list[str], rows: list[dict[str, Any]]) -> list[str]:
+    """The first columns that fit on the screen without being cut; two at least."""
+    room = screen_width()
+    widths = [max(cell_len(c), *(cell_len(_cell(row[c])) for row in rows), 0) for c in columns]
+    reached = list(itertools.accumulate(w + 2 for w in widths))
+    return columns[: max(2, sum(r - 2 <= room for r in reached))]
 
 
 def _cell(value: object) -> str:
