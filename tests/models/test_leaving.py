@@ -1,5 +1,6 @@
 """Who will leave, on a workspace: a planted reason is found and told, its absence too; nothing of later days is read."""
 
+import hashlib
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -136,17 +137,31 @@ def test_those_who_only_order_are_judged_by_their_orders(tmp_path: Path) -> None
 # ------------------------------------------------------------------ features
 
 
-def at(shop: Shop, cut: date, known_until: date) -> list[dict[str, Any]]:
+def at(shop: Shop, cut: date, known_until: date, share: float = 1.0) -> list[dict[str, Any]]:
     with shop.lake.engine() as engine:
         session = Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, known_until), known_until, keeps=True)
         keep_purchase_days(session)
-        rows: list[dict[str, Any]] = features(session, [cut], 90, None).to_pylist()
+        rows: list[dict[str, Any]] = features(session, [cut], 90, None, share).to_pylist()
         return rows
 
 
 def test_features_know_nothing_of_later_days(shop: Shop) -> None:
     cut = date(2026, 1, 31)
     assert at(shop, cut, TODAY) == at(shop, cut, cut)
+
+
+def test_a_share_of_the_customers_is_the_same_ones_on_every_day(shop: Shop) -> None:
+    earlier, later = date(2025, 12, 31), date(2026, 1, 31)
+    drawn = [
+        r
+        for r in at(shop, later, later)
+        if hashlib.md5(r["customer_id"].encode(), usedforsecurity=False).hexdigest()[:4] < f"{int(0.3 * 0xFFFF):04x}"
+    ]
+    assert at(shop, later, later, 0.3) == drawn
+    assert 0.25 < len(drawn) / len(at(shop, later, later)) < 0.35
+    before = {r["customer_id"] for r in at(shop, earlier, earlier, 0.3)}
+    still_there = {r["customer_id"] for r in at(shop, earlier, earlier)} & {r["customer_id"] for r in drawn}
+    assert still_there <= before
 
 
 def test_features_by_hand(tmp_path: Path) -> None:

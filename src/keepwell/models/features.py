@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from keepwell.engine.sql import Steps, quoted
+from keepwell.engine.sql import Steps, literal, quoted
 from keepwell.metrics.session import Session
 from keepwell.models.population import DAYS_BY_ID as DAYS
 
@@ -194,21 +194,25 @@ OWN = (
 FEATURES = {f.name: f for f in (*OWN, *(f for s in SOURCES for f in s.features))}
 
 
-def features(session: Session, cuts: Sequence[date], inactive_days: int, label_after: tuple[int, int] | None) -> pa.Table:
+def features(
+    session: Session, cuts: Sequence[date], inactive_days: int, label_after: tuple[int, int] | None, share: float = 1.0
+) -> pa.Table:
     """One row a cut and a customer who is active at it: an order within ``inactive_days``, or a paid subscription.
 
     With ``label_after`` = (embargo, horizon), a column ``has_left``: a subscriber whose last paid subscription has ended by
     the end of the horizon, or somebody else without an order between embargo and that end. Ordered by cut and customer.
+    ``share`` is that of the customers who are looked at: the same ones at all cuts, drawn by their ids.
     """
     embargo, horizon = label_after or (0, 0)
     session.engine.lend(CUTS, _cut_table(cuts, inactive_days, embargo, horizon))
     present = [s for s in SOURCES if s.entity == DAYS or session.tables.rows(s.entity)]
     for name in ("subscriptions", *(s.entity for s in present if s.entity != DAYS)):
         session.make_ready(name)
-    steps = _active(Steps(), has_label=label_after is not None)
+    rows = _Rows(share)
+    steps = _active(rows.drawn(Steps()), rows, has_label=label_after is not None)
     joins, selected = [], []
     for s in present:
-        steps = steps.then(f"of_{s.entity}", _of_source(s))
+        steps = steps.then(f"of_{s.entity}", _of_source(s, rows))
         alias = f"s_{s.entity.strip('_')}"
         joins.append(f"left join {f'of_{s.entity}'} as {alias} on {alias}.cut = a.cut and {alias}.customer_id = a.customer_id")
         selected += [_selected(f, f"{alias}.{f.name}") for f in s.features]
@@ -246,15 +250,35 @@ def _cut_table(cuts: Sequence[date], inactive_days: int, embargo: int, horizon: 
     return pa.table({n: pa.array(v, pa.date32()) for n, v in columns.items()})
 
 
-def _active(steps: Steps, *, has_label: bool) -> Steps:
+@dataclass(frozen=True)
+class _Rows:
+    """An entity's rows, or those of a share of the customers."""
+
+    share: float
+
+    def drawn(self, steps: Steps) -> Steps:
+        if self.share >= 1:
+            return steps
+        # four hexadecimal digits of a hash that all engines know
+        below = literal(f"{int(self.share * 0xFFFF):04x}")
+        everyone = f"select customer_id from {DAYS} union select customer_id from subscriptions where customer_id is not null"
+        return steps.then("drawn", f"select customer_id from ({everyone}) as e where substr(md5(customer_id), 1, 4) < {below}")
+
+    def of(self, entity: str) -> str:
+        if self.share >= 1:
+            return quoted(entity)
+        return f"(select x.* from {quoted(entity)} as x join drawn as m on m.customer_id = x.customer_id)"
+
+
+def _active(steps: Steps, rows: _Rows, *, has_label: bool) -> Steps:
     steps = steps.then(
         "bought",
         "select k.cut, t.customer_id, min(t.day) as first_day, max(t.day) as last_day, sum(1) as purchase_days, max(k.active_after) as active_after\n"
-        f"from {DAYS} as t join {CUTS} as k on t.day <= k.cut where t.orders > 0 group by k.cut, t.customer_id",
+        f"from {rows.of(DAYS)} as t join {CUTS} as k on t.day <= k.cut where t.orders > 0 group by k.cut, t.customer_id",
     )
     steps = steps.then(
         "paid",
-        "select k.cut, s.customer_id, sum(s.monthly_amount) as paid_monthly from subscriptions as s "
+        f"select k.cut, s.customer_id, sum(s.monthly_amount) as paid_monthly from {rows.of('subscriptions')} as s "
         f"join {CUTS} as k on s.started_on <= k.cut and (s.ended_on is null or s.ended_on > k.cut)\n"
         "where not s.is_trial and s.monthly_amount > 0 group by k.cut, s.customer_id",
     )
@@ -262,7 +286,7 @@ def _active(steps: Steps, *, has_label: bool) -> Steps:
         "subscribed",
         "select k.cut, s.customer_id, min(s.started_on) as subscribed_on,\n"
         "  sum(case when s.end_reason = 'price change' and s.ended_on > k.d180 and s.ended_on <= k.cut then 1 else 0 end) as price_rises_180\n"
-        f"from subscriptions as s join {CUTS} as k on s.started_on <= k.cut where not s.is_trial and s.monthly_amount > 0 group by k.cut, s.customer_id",
+        f"from {rows.of('subscriptions')} as s join {CUTS} as k on s.started_on <= k.cut where not s.is_trial and s.monthly_amount > 0 group by k.cut, s.customer_id",
     )
     steps = steps.then(
         "who",
@@ -272,13 +296,13 @@ def _active(steps: Steps, *, has_label: bool) -> Steps:
     if has_label:
         steps = steps.then(
             "paid_later",
-            "select distinct k.cut, s.customer_id from subscriptions as s "
+            f"select distinct k.cut, s.customer_id from {rows.of('subscriptions')} as s "
             f"join {CUTS} as k on s.started_on <= k.label_until and (s.ended_on is null or s.ended_on > k.label_until)\n"
             "where not s.is_trial and s.monthly_amount > 0",
         )
         steps = steps.then(
             "bought_later",
-            f"select distinct k.cut, t.customer_id from {DAYS} as t join {CUTS} as k on t.day > k.label_from and t.day <= k.label_until where t.orders > 0",
+            f"select distinct k.cut, t.customer_id from {rows.of(DAYS)} as t join {CUTS} as k on t.day > k.label_from and t.day <= k.label_until where t.orders > 0",
         )
         labels = ", case when p.customer_id is not null then pl.customer_id is null else bl.customer_id is null end as has_left"
         joins = (
@@ -293,10 +317,10 @@ def _active(steps: Steps, *, has_label: bool) -> Steps:
     )
 
 
-def _of_source(s: Source) -> str:
+def _of_source(s: Source, rows: _Rows) -> str:
     columns = ", ".join(f"{f.sql} as {f.name}" for f in s.features)
     return (
-        f"select k.cut, t.customer_id, {columns}\nfrom {quoted(s.entity)} as t join {CUTS} as k on t.{s.day} <= k.cut and t.{s.day} > k.d{s.days}\n"
+        f"select k.cut, t.customer_id, {columns}\nfrom {rows.of(s.entity)} as t join {CUTS} as k on t.{s.day} <= k.cut and t.{s.day} > k.d{s.days}\n"
         f"where t.customer_id is not null and {s.where} group by k.cut, t.customer_id"
     )
 

@@ -26,6 +26,8 @@ LEAST_SUBSCRIBERS, LEAST_CUSTOMERS = 200, 200
 REASONS = 3
 DRIFT_BINS = 10
 ROUNDS = 120
+MOST_LEARNED = 30_000  # customers: more teach nothing that these do not, and take their time
+MOST_REASONED = 50_000  # customers whose reasons are told
 NEVER = 3_650.0  # days since an order of who has none
 
 
@@ -103,7 +105,8 @@ class Leaving:
         today = sight.population.as_of
         cuts, tests = _cuts(sight)
         split = (sight.choices.embargo_days, sight.choices.churn_days)
-        labelled = features(sight.session, [*cuts, *tests], sight.choices.inactive_days, split)
+        known = max(len(sight.population), sight.session.tables.rows("subscriptions"), 1)
+        labelled = features(sight.session, [*cuts, *tests], sight.choices.inactive_days, split, MOST_LEARNED / known)
         current = features(sight.session, [today], sight.choices.inactive_days, None)
         is_contract = int(np.sum(current.column("is_subscriber").to_numpy(zero_copy_only=False))) >= LEAST_SUBSCRIBERS
         is_test = labelled.column("cut").to_numpy() >= np.datetime64(tests[-1])
@@ -123,7 +126,8 @@ class Leaving:
         is_better = gained[1] > 0
         if is_better:
             final = learner.fit(everything.columns, everything.left, customers=np.asarray(everything.customers), judge=False)
-            probability, reasons = final.predict(now.columns), _reasons(final, now, sight)
+            probability = final.predict(now.columns)
+            reasons = _reasons(final, now, probability, sight)
         else:
             probability = _by_rule(sight, rule, now, today)
             reasons = [reason("days_since_order", v, is_chinese=sight.is_chinese) if v < NEVER else None for v in now.recency]
@@ -223,18 +227,20 @@ def _drift(train: Rows, now: Rows) -> tuple[str, float]:
     return worst
 
 
-def _reasons(fitted: FittedChurn, now: Rows, sight: Sight) -> list[str | None]:
-    """Of each customer up to three features that speak most for leaving."""
-    names, each = fitted.contributions(now.columns)
+def _reasons(fitted: FittedChurn, now: Rows, probability: Floats, sight: Sight) -> list[str | None]:
+    """Of each customer up to three features that speak most for leaving; where there are very many, of those likeliest to leave."""
+    found: list[str | None] = [None] * len(now)
+    who = np.sort(np.argsort(-probability, kind="stable")[:MOST_REASONED])
+    columns = {name: values[who] for name, values in now.columns.items()}
+    names, each = fitted.contributions(columns)
     order = np.argsort(-each, axis=1, kind="stable")[:, :REASONS]
-    found: list[str | None] = []
     for i, places in enumerate(order):
         told = [
-            reason(names[j], now.columns[names[j]][i], is_chinese=sight.is_chinese)
+            reason(names[j], columns[names[j]][i], is_chinese=sight.is_chinese)
             for j in places
-            if each[i, j] > 0 and np.isfinite(now.columns[names[j]][i])
+            if each[i, j] > 0 and np.isfinite(columns[names[j]][i])
         ]
-        found.append("; ".join(told) or None)
+        found[who[i]] = "; ".join(told) or None
     return found
 
 
