@@ -56,7 +56,7 @@ def test_late_service_is_a_reason_of_at_least_half_of_the_high_band(found: Estim
     high = [r["top_reasons"] or "" for r in found.of_some.to_pylist() if r["churn_band"] == "high"]
     assert len(high) >= 5
     assert all(len(r.split("; ")) <= 3 for r in high)
-    assert np.mean(["answered late" in r for r in high]) >= 0.5
+    assert np.mean(["resolved late" in r for r in high]) >= 0.5
 
 
 def test_the_model_is_better_than_the_rule_and_used(found: Estimate) -> None:

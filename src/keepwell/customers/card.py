@@ -224,9 +224,11 @@ def _contract(row: Mapping[str, Any], found: Mapping[str, float], currency: str,
         return None
     months, stays = int(found.get("horizon_months", 12)), row["subscribed_at_horizon"]
     why = say(
-        f"Pays {row['paid_monthly']:,.0f} {currency} a month, for {row['subscribed_months']} months now; still there in {months} months with {stays:.0%}.",
-        f"每月付费 {row['paid_monthly']:,.0f} {currency}，已订阅 {row['subscribed_months']} 个月；{months} 个月后仍订阅的概率为 {stays:.0%}。",
+        f"Pays {row['paid_monthly']:,.0f} {currency} a month, for {row['subscribed_months']} months now. Of all who have subscribed for so long {stays:.0%} are still there in {months} months.",
+        f"每月付费 {row['paid_monthly']:,.0f} {currency}，已订阅 {row['subscribed_months']} 个月。订阅时长相同的客户中，{months} 个月后仍订阅的占 {stays:.0%}。",
     )
+    if row["churn_band"] == "high":
+        why += say(" What speaks for this one's leaving is not in it.", "该客户自身的流失原因未计入其中。")
     if row["contract_value"] is None:
         return Reason("contract_value", say("Subscriptions", "订阅价值"), f"{stays:.0%}", why + say(" Counted in CLV.", "已计入终身价值。"))
     if row["clv"] is not None:

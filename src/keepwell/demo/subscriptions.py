@@ -16,7 +16,7 @@ from keepwell.demo.timeline import DAY_S, Timeline
 MONTHLY_CHURN = 0.02  # of those who subscribe when a month begins
 MONTHLY_CHURN_AFTER_LATE_SERVICE = 0.45
 LATE_SERVICE_LASTS_MONTHS = 3  # the three months after the month of a missed deadline
-_PLUS_SHARE, _BUSINESS_SHARE, _TRIAL_SHARE, _RETURNS_SHARE = 0.26, 0.75, 0.4, 0.12
+_PLUS_SHARE, _BUSINESS_SHARE, _TRIAL_SHARE, _RETURNS_SHARE = 0.4, 0.75, 0.4, 0.12
 _TRIAL_DAYS, _TERM_DAYS = 14, 365
 _PLANS = ("plus", "business")
 _PLUS_CENTS, _RISE = 2_500, 1.12
@@ -61,7 +61,7 @@ class Rows:
 
 
 def draw_subscribers(rng: np.random.Generator, scene: Scene) -> Subscribers:
-    """Every fourth person and most companies, some weeks after their first purchase."""
+    """Two of five persons and most companies, some weeks after their first purchase."""
     timeline, people = scene.timeline, scene.people
     size = len(people)
     takes = people.is_buyer & chance(rng, np.where(people.is_company, _BUSINESS_SHARE, _PLUS_SHARE), size)

@@ -53,8 +53,8 @@ SOURCES = (
         (
             Feature("orders_90", _within(90, "day", "t.orders"), "{n} order{s} in the last 90 days", "近 90 天 {n} 单"),
             Feature("orders_365", _within(365, "day", "t.orders"), "{n} order{s} in the last year", "近一年 {n} 单"),
-            Feature("amount_90", _within(90, "day", "t.amount"), "spent {n} in the last 90 days", "近 90 天消费 {n}"),
-            Feature("amount_365", _within(365, "day", "t.amount"), "spent {n} in the last year", "近一年消费 {n}"),
+            Feature("amount_90", _within(90, "day", "t.amount"), "spent {n} {c} in the last 90 days", "近 90 天消费 {n} {c}"),
+            Feature("amount_365", _within(365, "day", "t.amount"), "spent {n} {c} in the last year", "近一年消费 {n} {c}"),
             Feature(
                 "refund_days_180",
                 _within(180, "day", "case when t.amount < 0 or t.orders = 0 then 1 else 0 end"),
@@ -70,11 +70,18 @@ SOURCES = (
         (
             Feature("tickets_90", _within(90, "opened_on"), "{n} ticket{s} in the last 90 days", "近 90 天 {n} 个工单"),
             Feature(
+                "late_tickets_30",
+                "sum(case when t.resolution_due_on > k.d30 and t.resolution_due_on <= k.cut"
+                " and (t.resolved_at is null or t.resolved_at > t.resolution_due_at) then 1 else 0 end)",
+                "{n} ticket{s} resolved late in the last 30 days",
+                "近 30 天有 {n} 个工单超时未解决",
+            ),
+            Feature(
                 "late_tickets_90",
                 "sum(case when t.resolution_due_on > k.d90 and t.resolution_due_on <= k.cut"
                 " and (t.resolved_at is null or t.resolved_at > t.resolution_due_at) then 1 else 0 end)",
-                "{n} ticket{s} answered late in the last 90 days",
-                "近 90 天有 {n} 个工单超时",
+                "{n} ticket{s} resolved late in the last 90 days",
+                "近 90 天有 {n} 个工单超时未解决",
             ),
             Feature(
                 "complaints_180",
@@ -187,7 +194,7 @@ OWN = (
     Feature("days_since_first_order", "", "first order {n} day{s} ago", "首次下单距今 {n} 天", is_count=False),
     Feature("mean_gap", "", "orders every {n} day{s}", "平均每 {n} 天下单一次", is_count=False),
     Feature("gaps_missed", "", "{d} times the usual time between orders has passed", "已超过通常下单间隔的 {d} 倍", is_count=False),
-    Feature("paid_monthly", "", "pays {n} a month", "每月付费 {n}", is_count=True),
+    Feature("paid_monthly", "", "pays {n} {c} a month", "每月付费 {n} {c}", is_count=True),
     Feature("days_subscribed", "", "subscribed for {n} day{s}", "已订阅 {n} 天", is_count=False),
     Feature("price_rises_180", "", "{n} price rise{s} in the last 180 days", "近 180 天涨价 {n} 次", is_count=True),
 )
@@ -199,8 +206,9 @@ def features(
 ) -> pa.Table:
     """One row a cut and a customer who is active at it: an order within ``inactive_days``, or a paid subscription.
 
-    With ``label_after`` = (embargo, horizon), a column ``has_left``: a subscriber whose last paid subscription has ended by
-    the end of the horizon, or somebody else without an order between embargo and that end. Ordered by cut and customer.
+    With ``label_after`` = (embargo, horizon), days of which the second begins where the first ends, a column ``has_left``: a
+    subscriber whose last paid subscription has ended by the end of the horizon, or somebody else without an order in it. Subscribers who
+    end within the embargo are left out: they had all but left. Ordered by cut and customer.
     ``share`` is that of the customers who are looked at: the same ones at all cuts, drawn by their ids.
     """
     embargo, horizon = label_after or (0, 0)
@@ -232,6 +240,14 @@ def features(
         + "\norder by a.cut, a.customer_id",
     )
     return session.engine.arrow(steps)
+
+
+def first_paid(session: Session) -> date | None:
+    """The day on which the first paid subscription began; None where there is none."""
+    session.make_ready("subscriptions")
+    query = "select min(started_on) as first from subscriptions where not is_trial and monthly_amount > 0"
+    found: date | None = session.engine.arrow(Steps().then("first", query)).column(0)[0].as_py()
+    return found
 
 
 def _days_between(first: str, last: str) -> str:
@@ -285,15 +301,25 @@ def _active(steps: Steps, rows: _Rows, *, has_label: bool) -> Steps:
     steps = steps.then(
         "subscribed",
         "select k.cut, s.customer_id, min(s.started_on) as subscribed_on,\n"
-        "  sum(case when s.end_reason = 'price change' and s.ended_on > k.d180 and s.ended_on <= k.cut then 1 else 0 end) as price_rises_180\n"
-        f"from {rows.of('subscriptions')} as s join {CUTS} as k on s.started_on <= k.cut where not s.is_trial and s.monthly_amount > 0 group by k.cut, s.customer_id",
+        "  sum(case when s.monthly_amount > e.monthly_amount and s.started_on > k.d180 then 1 else 0 end) as price_rises_180\n"
+        f"from {rows.of('subscriptions')} as s join {CUTS} as k on s.started_on <= k.cut\n"
+        # what it followed; a trial costs nothing, and its end is no rise
+        "left join (select renewed_as, max(monthly_amount) as monthly_amount from subscriptions where not is_trial and renewed_as is not null "
+        "group by renewed_as) as e on e.renewed_as = s.subscription_id\n"
+        "where not s.is_trial and s.monthly_amount > 0 group by k.cut, s.customer_id",
     )
     steps = steps.then(
         "who",
         "select cut, customer_id from bought where last_day > active_after union select cut, customer_id from paid",
     )
-    labels, joins = "", ""
+    labels, joins, where = "", "", ""
     if has_label:
+        steps = steps.then(
+            "paid_still",
+            f"select distinct k.cut, s.customer_id from {rows.of('subscriptions')} as s "
+            f"join {CUTS} as k on s.started_on <= k.label_from and (s.ended_on is null or s.ended_on > k.label_from)\n"
+            "where not s.is_trial and s.monthly_amount > 0",
+        )
         steps = steps.then(
             "paid_later",
             f"select distinct k.cut, s.customer_id from {rows.of('subscriptions')} as s "
@@ -306,14 +332,16 @@ def _active(steps: Steps, rows: _Rows, *, has_label: bool) -> Steps:
         )
         labels = ", case when p.customer_id is not null then pl.customer_id is null else bl.customer_id is null end as has_left"
         joins = (
+            "left join paid_still as ps on ps.cut = w.cut and ps.customer_id = w.customer_id\n"
             "left join paid_later as pl on pl.cut = w.cut and pl.customer_id = w.customer_id\n"
             "left join bought_later as bl on bl.cut = w.cut and bl.customer_id = w.customer_id"
         )
+        where = "\nwhere p.customer_id is null or ps.customer_id is not null"
     return steps.then(
         "active",
         f"select w.cut, w.customer_id, p.customer_id is not null as is_subscriber, p.paid_monthly, s.subscribed_on, s.price_rises_180{labels}\nfrom who as w\n"
         "left join paid as p on p.cut = w.cut and p.customer_id = w.customer_id\n"
-        f"left join subscribed as s on s.cut = w.cut and s.customer_id = w.customer_id\n{joins}",
+        f"left join subscribed as s on s.cut = w.cut and s.customer_id = w.customer_id\n{joins}{where}",
     )
 
 
@@ -325,8 +353,8 @@ def _of_source(s: Source, rows: _Rows) -> str:
     )
 
 
-def reason(name: str, value: float, *, is_chinese: bool) -> str:
+def reason(name: str, value: float, currency: str, *, is_chinese: bool) -> str:
     """A feature's value as words; unknown values are not told."""
     f = FEATURES[name]
     text = f.chinese if is_chinese else f.english
-    return text.format(n=f"{value:,.0f}", s="" if round(value) == 1 else "s", p=f"{value:.0%}", d=f"{value:,.1f}")
+    return text.format(c=currency, n=f"{value:,.0f}", s="" if round(value) == 1 else "s", p=f"{value:.0%}", d=f"{value:,.1f}")

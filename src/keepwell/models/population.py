@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from keepwell.core.errors import KeepwellError
 from keepwell.core.periods import months_before
 from keepwell.engine.sql import Steps, literal
 from keepwell.metrics.session import Session
@@ -15,6 +16,7 @@ BUYERS = "_buyers"  # customer_id, place: numbered from 0 in the order of their 
 DAYS = "_purchase_days"  # place, day, orders, amount and margin in parts of UNIT, with_margin
 DAYS_BY_ID = "_purchase_days_by_id"  # the same with customer_id, money as money
 UNIT = 10_000  # parts of a unit of money: whole numbers add up to the same in any order
+MOST_MONEY = np.iinfo(np.int64).max / 2 / UNIT  # of all orders together
 HALF_YEAR = 180
 EPOCH = date(1970, 1, 1)
 
@@ -123,7 +125,8 @@ def keep_purchase_days(session: Session) -> None:
 
 
 def _units(sql: str) -> str:
-    return f"cast({sql} * {UNIT} as BIGINT)"
+    # as a wider number first: the largest amount that can be stored has no room for four more digits
+    return f"cast(cast({sql} as DECIMAL(38, 4)) * {UNIT} as BIGINT)"
 
 
 def _by_day(orders: pa.Table) -> PurchaseDays:
@@ -143,6 +146,11 @@ def _by_day(orders: pa.Table) -> PurchaseDays:
         found: Ints = np.add.reduceat(values[order], starts) if len(starts) else values[:0]
         return found
 
+    for name in ("amount", "margin"):
+        if float(np.abs(_numbers(orders, name)).sum(dtype=np.float64)) > MOST_MONEY * UNIT:
+            raise KeepwellError(
+                f"The {name}s of all orders add up to more than {MOST_MONEY:.0e}.", "Choose a currency whose unit is worth more."
+            )
     is_sale = orders.column("is_sale").to_numpy()
     has_margin = orders.column("margin").is_valid().to_numpy() & is_sale
     return PurchaseDays(

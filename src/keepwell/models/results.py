@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from keepwell.core.settings import Locale
-from keepwell.engine.sql import Steps
+from keepwell.engine.sql import Steps, literal
 from keepwell.lake.delta import schema_of
 from keepwell.lake.table import META_COLUMNS, table
 from keepwell.metrics.session import Session
@@ -136,10 +136,16 @@ def _scores(session: Session, p: Population, done: Mapping[str, Estimate], previ
         columns |= found.scores
     rows = pa.table(columns)
     leads = _leads(session, p)
-    if len(leads):
-        given = {"customer_id": leads, "orders": pa.array(np.zeros(len(leads), np.int64))}
+    # who is neither a buyer nor in the list of customers, but has been told something of
+    others = [e.of_some.column("customer_id").combine_chunks() for e in done.values() if e.of_some is not None]
+    known = pa.concat_arrays([rows.column("customer_id").combine_chunks(), leads])
+    more = pc.unique(pa.concat_arrays([o.filter(pc.invert(pc.is_in(o, value_set=known))) for o in others])) if others else leads[:0]
+    if len(leads) or len(more):
+        stage = pa.array([LEAD, None]).take(pa.array(np.repeat([0, 1], [len(leads), len(more)])))
+        added = pa.concat_arrays([leads, more.sort()])
+        given = {"customer_id": added, "orders": pa.array(np.zeros(len(added), np.int64))}
         if "lifecycle_stage" in rows.column_names:
-            given["lifecycle_stage"] = pa.array([LEAD]).take(pa.array(np.zeros(len(leads), np.int64)))
+            given["lifecycle_stage"] = stage
         rows = pa.concat_tables([rows, pa.table(given)], promote_options="default")
     for found in done.values():
         if found.of_some is not None:
@@ -159,7 +165,8 @@ def _leads(session: Session, p: Population) -> pa.Array:
     steps = Steps().then(
         "leads",
         "select c.customer_id from customers as c left join _buyers_ids as b on b.customer_id = c.customer_id\n"
-        "where b.customer_id is null order by c.customer_id",
+        "where b.customer_id is null and (c.created_on is null or c.created_on <= "
+        f"DATE {literal(session.last_day)}) order by c.customer_id",
     )
     return session.engine.arrow(steps).column("customer_id").combine_chunks()
 

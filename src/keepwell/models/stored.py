@@ -70,14 +70,15 @@ def rows_of_run(lake: Lake, run: Run, name: str, columns: str = "*", rest: str =
 
 
 def known_before(lake: Lake, day: date) -> Previous | None:
-    """What the published run, if it looked from the same or an earlier day, knew of customers."""
-    published = runs.published_or_none(lake)
-    if published is None or published.as_of > day or "customer_scores" not in published.results:
+    """What the newest run that looked from the same or an earlier day knew of customers; one that looks back changes no later one."""
+    earlier = [r for r in runs.all_runs(lake) if r.as_of <= day and "customer_scores" in r.results]
+    if not earlier:
         return None
+    before = max(earlier, key=lambda r: (r.as_of, r.started_at))
     states = names(["customer_id", *(n for s in STATES for n in (s, f"{s}_previous", f"{s}_since"))])
-    scores = rows_of_run(lake, published, "customer_scores", states, "order by customer_id").combine_chunks()
-    parameters: list[dict[str, Any]] = rows_of_run(lake, published, "model_parameters", "model, parameter, value").to_pylist()
-    return previous_of(published.run_id, published.as_of, parameters, scores)
+    scores = rows_of_run(lake, before, "customer_scores", states, "order by customer_id").combine_chunks()
+    parameters: list[dict[str, Any]] = rows_of_run(lake, before, "model_parameters", "model, parameter, value").to_pylist()
+    return previous_of(before.run_id, before.as_of, parameters, scores)
 
 
 def model_cards(lake: Lake, locale: Locale, run_id: str | None = None) -> list[ModelCard]:

@@ -24,6 +24,7 @@ MOST_CLUSTERS = 8
 SEEDS = 4
 STABLE = 0.8
 CHUNK = 100_000
+FARTHEST = 1.0  # squared spreads a feature: a group farther off than that is another one
 FEATURES = ("recency", "frequency", "value_per_order", "span")
 
 
@@ -185,7 +186,7 @@ def _stable_names(fitted: FittedClusters, sight: Sight) -> list[str]:
     now = fitted.centres * fitted.spread + fitted.mean
     distance = (((now[:, None, :] - was[None, :, :]) / fitted.spread) ** 2).sum(axis=2)
     rows, columns = linear_sum_assignment(distance)
-    found = dict(zip(rows.tolist(), (before[c] for c in columns), strict=True))
+    found = {int(r): before[c] for r, c in zip(rows, columns, strict=True) if distance[r, c] <= FARTHEST * len(fitted.features)}
     free = iter(range(max(int(n[1:]) for n in before) + 1, 10_000))
     return [found.get(i) or f"C{next(free)}" for i in range(len(now))]
 

@@ -70,12 +70,16 @@ class Clv:
         worth = _Worth.of(seen, spend, expected, days, ratio)
         clv_low, clv_high = worth.quantile(0.025), worth.quantile(0.975)
         equity_low, equity_high = _equity_interval(sight, model, groups, place, spend, worth)
+        # no customer is worth less than nothing
+        equity_low = np.maximum(equity_low, 0.0)
         is_known = model.name != NegativeBinomial.name
         scores = {
             "probability_active": pa.array(seen.active) if is_known else pa.nulls(len(p), pa.float64()),
             "expected_orders": pa.array(expected),
             "expected_orders_low": pa.array(low.astype(float)),
-            "expected_orders_high": pa.array(high.astype(float)),
+            "expected_orders_high": pa.array(
+                np.maximum(high, np.ceil(expected))
+            ),  # a mean of rare large numbers lies above nearly all of them
             "clv": pa.array(clv),
             "clv_low": pa.array(np.minimum(clv_low, clv)),
             "clv_high": pa.array(np.maximum(clv_high, clv)),

@@ -16,7 +16,7 @@ from keepwell.models.choices import BANDS
 from keepwell.models.choices_noted import noted
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.estimators.churn import Churn, FittedChurn, calibration_line
-from keepwell.models.features import FEATURES, features, reason
+from keepwell.models.features import FEATURES, features, first_paid, reason
 from keepwell.models.judging import Discrimination, discrimination, gain
 from keepwell.models.population import EPOCH, population
 from keepwell.models.refusal import RefusedError
@@ -24,6 +24,7 @@ from keepwell.models.refusal import RefusedError
 TRAINING_CUTS, TEST_CUTS, DAYS_BETWEEN_CUTS, LEAST_HISTORY = 6, 3, 30, 90
 LEAST_SUBSCRIBERS, LEAST_CUSTOMERS = 200, 200
 REASONS = 3
+LEAST_REASON = 0.1  # of the log-odds: what raises the odds by less than a tenth is no reason
 DRIFT_BINS = 10
 ROUNDS = 120
 MOST_LEARNED = 30_000  # customers: more teach nothing that these do not, and take their time
@@ -47,6 +48,15 @@ class Rows:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    @property
+    def days(self) -> Any:
+        """Of each row the day on which the customer looked like this."""
+        return self.table.column("cut").to_numpy()
+
+    def on(self, day: Any) -> "Rows":
+        chosen = self.days == day
+        return Rows(self.table.filter(pa.array(chosen)), {n: v[chosen] for n, v in self.columns.items()})
 
     @property
     def left(self) -> Bools:
@@ -97,8 +107,8 @@ class Leaving:
     name: ClassVar[str] = "churn"
     title: ClassVar[tuple[str, str]] = ("Churn", "流失预测")
     meaning: ClassVar[tuple[str, str]] = (
-        "How likely customers leave within the next 90 days, and why.",
-        "客户在未来 90 天内流失的概率及原因。",
+        "How likely customers leave within 90 days, counted from a week after the day on, and why.",
+        "客户流失的概率及原因：自观察日一周后起的 90 天内。",
     )
 
     def estimate(self, sight: Sight) -> Estimate:
@@ -130,7 +140,8 @@ class Leaving:
             reasons = _reasons(final, now, probability, sight)
         else:
             probability = _by_rule(sight, rule, now, today)
-            reasons = [reason("days_since_order", v, is_chinese=sight.is_chinese) if v < NEVER else None for v in now.recency]
+            currency = sight.session.ground.currency
+            reasons = [reason("days_since_order", v, currency, is_chinese=sight.is_chinese) if v < NEVER else None for v in now.recency]
         names = list(BANDS)
         bands = np.searchsorted(sight.choices.churn_bands, probability, side="right")
         scores = {
@@ -156,7 +167,9 @@ def _cuts(sight: Sight) -> tuple[list[date], list[date]]:
     """Days to learn from and days to be judged on, the newest first. No answer of the former is known on any of the latter."""
     today = sight.population.as_of
     step = timedelta(days=sight.choices.embargo_days + sight.choices.churn_days)
-    first = EPOCH + timedelta(days=int(sight.population.first_day.min(initial=sight.population.today)))
+    first = min(
+        EPOCH + timedelta(days=int(sight.population.first_day.min(initial=sight.population.today))), first_paid(sight.session) or today
+    )
     least = first + timedelta(days=LEAST_HISTORY)
     for size in range(TEST_CUTS, 0, -1):
         tests = [today - step - timedelta(days=DAYS_BETWEEN_CUTS * k) for k in range(size)]
@@ -165,7 +178,9 @@ def _cuts(sight: Sight) -> tuple[list[date], list[date]]:
         if known:
             return known, tests
     needed = 2 * step.days + LEAST_HISTORY
-    raise RefusedError(f"The orders go back {(today - first).days} days; churn needs {needed}.", "Import an older history, or wait.")
+    raise RefusedError(
+        f"Orders and subscriptions go back {(today - first).days} days; churn needs {needed}.", "Import an older history, or wait."
+    )
 
 
 def _check(train: Rows, held: Rows, now: Rows) -> None:
@@ -180,18 +195,17 @@ def _naive(sight: Sight, train: Rows, held: Rows) -> tuple[Rule, Floats]:
     """The better of two rules: days since the last order, and the chance of being active by MBG/NBD."""
     rule = Rule.fitted("recency", np.log1p(train.recency), train.left)
     best = rule, rule.predict(np.log1p(held.recency))
-    score, days = np.empty(len(held)), held.table.column("cut").to_numpy()
+    last = train.on(max(train.days))
     try:
-        for day in np.unique(days):
-            mine = days == day
-            score[mine] = _inactive(sight, held.customers.filter(pa.array(mine)), day.item())
+        # the line is of days before those that it is judged on, as the model is
+        other = Rule.fitted("p_active", _inactive(sight, last.customers, last.days[0].item()), last.left)
+        score = np.empty(len(held))
+        for day in np.unique(held.days):
+            score[held.days == day] = _inactive(sight, held.on(day).customers, day.item())
     except RefusedError:
         return best
-    other = Rule.fitted("p_active", score, held.left)
-    if discrimination(score, held.left).auc > discrimination(best[1], held.left).auc:
-        # its line is of the days that it is judged on, which can only be to its advantage
-        best = other, other.predict(score)
-    return best
+    found = other.predict(score)
+    return (other, found) if discrimination(found, held.left).auc > discrimination(best[1], held.left).auc else best
 
 
 def _inactive(sight: Sight, customers: pa.Array, day: date) -> Floats:
@@ -230,15 +244,16 @@ def _drift(train: Rows, now: Rows) -> tuple[str, float]:
 def _reasons(fitted: FittedChurn, now: Rows, probability: Floats, sight: Sight) -> list[str | None]:
     """Of each customer up to three features that speak most for leaving; where there are very many, of those likeliest to leave."""
     found: list[str | None] = [None] * len(now)
+    currency = sight.session.ground.currency
     who = np.sort(np.argsort(-probability, kind="stable")[:MOST_REASONED])
     columns = {name: values[who] for name, values in now.columns.items()}
     names, each = fitted.contributions(columns)
     order = np.argsort(-each, axis=1, kind="stable")[:, :REASONS]
     for i, places in enumerate(order):
         told = [
-            reason(names[j], columns[names[j]][i], is_chinese=sight.is_chinese)
+            reason(names[j], columns[names[j]][i], currency, is_chinese=sight.is_chinese)
             for j in places
-            if each[i, j] > 0 and np.isfinite(columns[names[j]][i])
+            if each[i, j] > LEAST_REASON and np.isfinite(columns[names[j]][i])
         ]
         found[who[i]] = "; ".join(told) or None
     return found

@@ -117,6 +117,8 @@ class NextProduct:
 
     def estimate(self, sight: Sight) -> Estimate:
         customer, product, day, names = _purchases(sight)
+        if len(names) <= TOP:
+            raise RefusedError(f"{len(names)} products have been bought; with {TOP} or fewer, naming {TOP} of them foretells nothing.")
         p = sight.population
         cut = p.today - TEST_DAYS
         judged = self.evaluate(customer, product, day, cut)
