@@ -1,5 +1,6 @@
 """All estimators on a lake: what a refresh writes, rereads and refuses, whatever the data, the order of rows and the threads."""
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -50,17 +51,19 @@ def a_shop(
     return made
 
 
-def found_in(shop: Shop, day: date = TODAY, previous: Previous | None = None, engine: Engine | None = None) -> Results:
+def found_in(
+    shop: Shop, day: date = TODAY, previous: Previous | None = None, engine: Engine | None = None, locale: Locale = Locale.ENGLISH
+) -> Results:
     if engine is not None:
         return estimated(
             Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, day), day, keeps=True),
             "run_x",
             Choices(),
-            Locale.ENGLISH,
+            locale,
             previous,
         )
     with shop.lake.engine() as own:
-        return found_in(shop, day, previous, own)
+        return found_in(shop, day, previous, own, locale)
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +243,16 @@ def test_odd_shops_give_finite_numbers_or_a_reason(tmp_path: Path, name: str) ->
         (told,) = [r for r in reports if r["model"] == model and r["measure"] in {"verdict", "refused"}]
         assert told["note"]
         assert (told["measure"] == "refused") == (model in found.refused)
+
+
+@pytest.mark.parametrize("name", ["one customer", "all the same day", "only refunds"])
+def test_refusals_are_in_the_language_of_the_workspace(tmp_path: Path, name: str) -> None:
+    found = found_in(a_shop(tmp_path / "shop", ODD[name]), locale=Locale.CHINESE)
+    notes = [r["note"] for r in of(found, "model_reports") if r["measure"] == "refused"]
+    assert len(notes) == len(found.refused) >= 5
+    for note in (*notes, *found.refused.values()):
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in note)
+        assert not re.search(r"[a-z]{3,} [a-z]{2,}", note), note
 
 
 def test_without_orders_and_answers_nothing_is_estimated(tmp_path: Path) -> None:

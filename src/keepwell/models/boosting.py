@@ -11,6 +11,7 @@ def lightgbm() -> Any:
         import lightgbm as loaded  # noqa: PLC0415 - takes a second to load
     except OSError as error:
         raise RefusedError(
-            f"LightGBM can't be loaded: {error}", "Install the system's OpenMP library: libgomp1 (Debian), libomp (macOS)."
-        ) from error
+            f"LightGBM can't be loaded: {error}", "Install the system's OpenMP library: libgomp1 (Debian), libomp (macOS).",
+            chinese=f"无法加载 LightGBM：{error}。", chinese_hint="请安装系统的 OpenMP 库：libgomp1（Debian）、libomp（macOS）。",
+        ) from error  # fmt: skip
     return loaded

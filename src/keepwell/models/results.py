@@ -61,11 +61,13 @@ def estimated(
     tables = {
         "customer_scores": _scores(session, buyers, done, previous),
         "model_parameters": _parameters(done),
-        "model_reports": _reports(done, refused),
+        "model_reports": _reports(done, refused, locale),
     }
     for found in done.values():
         tables |= found.tables
-    return Results({n: typed(n, t, run_id) for n, t in tables.items()}, {n: e.message for n, e in refused.items()})
+    return Results(
+        {n: typed(n, t, run_id) for n, t in tables.items()}, {n: e.reason(is_chinese=locale is Locale.CHINESE) for n, e in refused.items()}
+    )
 
 
 def _answers(
@@ -202,12 +204,11 @@ def _parameters(done: Mapping[str, Estimate]) -> pa.Table:
 VERDICT, REFUSED = "verdict", "refused"
 
 
-def _reports(done: Mapping[str, Estimate], refused: Mapping[str, RefusedError]) -> pa.Table:
+def _reports(done: Mapping[str, Estimate], refused: Mapping[str, RefusedError], locale: Locale) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for name in REGISTRY:
         if name in refused:
-            error = refused[name]
-            rows.append({"model": name, "measure": REFUSED, "note": " ".join(filter(None, (error.message, error.hint)))})
+            rows.append({"model": name, "measure": REFUSED, "note": refused[name].told(is_chinese=locale is Locale.CHINESE)})
             continue
         if name not in done:
             continue

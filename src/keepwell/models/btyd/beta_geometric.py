@@ -56,7 +56,10 @@ class BetaGeometric:
         if (any(fit.at_bound[2:]) or a / (a + b) < FEW) and log_likelihood - limit.log_likelihood < LEAST_GAIN:
             return limit
         if any(fit.at_bound[:2]):
-            raise RefusedFitError("The rates of purchase run to their bounds: customers do not differ in how often they buy.")
+            raise RefusedFitError(
+                "The rates of purchase run to their bounds: customers do not differ in how often they buy.",
+                chinese="购买率到达边界：客户的购买频率没有差异。",
+            )
         return cls(r, alpha * scale, a, b, fit, log_likelihood)
 
     @property

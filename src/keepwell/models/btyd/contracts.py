@@ -38,7 +38,9 @@ class ShiftedBetaGeometric:
         if (ended < 0).any() or (goes_on < 0).any():
             raise WrongUseError("There is a negative number of contracts.")
         if not ended.sum() or not ended.sum() < ended.sum() + goes_on.sum():
-            raise RefusedFitError("No contract has ended yet." if not ended.sum() else "No contract goes on: there is nothing to project.")
+            if not ended.sum():
+                raise RefusedFitError("No contract has ended yet.", chinese="尚无合同结束。")
+            raise RefusedFitError("No contract goes on: there is nothing to project.", chinese="没有仍在继续的合同，无需预测。")
         t = np.arange(1, len(ended) + 1)
 
         def objective(theta: Floats) -> tuple[float, Floats]:
@@ -51,7 +53,10 @@ class ShiftedBetaGeometric:
 
         fit = maximised(objective, np.zeros(2), float(ended.sum() + goes_on.sum()))
         if any(fit.at_bound):
-            raise RefusedFitError("Customers do not differ in how likely they renew: one rate of renewal is all there is to know.")
+            raise RefusedFitError(
+                "Customers do not differ in how likely they renew: one rate of renewal is all there is to know.",
+                chinese="客户的续约概率没有差异，用一个续约率即可描述。",
+            )
         alpha, beta = fit.parameters
         return cls(alpha, beta, fit, fit.log_likelihood)
 

@@ -34,20 +34,26 @@ class GammaGamma:
         x, mean = x[is_used], mean[is_used]
         w = np.ones(len(x)) if weight is None else weight[is_used]
         if w.sum() < LEAST_REPEATERS:
-            raise RefusedFitError(f"{int(w.sum())} customers have a repeat purchase of positive value; the model needs {LEAST_REPEATERS}.")
+            raise RefusedFitError(
+                f"{int(w.sum())} customers have a repeat purchase of positive value; the model needs {LEAST_REPEATERS}.",
+                chinese=f"仅有 {int(w.sum())} 位客户有金额为正的复购，模型至少需要 {LEAST_REPEATERS} 位。",
+            )
         if np.ptp(mean) == 0:
-            raise RefusedFitError("All purchases are worth the same: their mean is all there is to know.")
+            raise RefusedFitError(
+                "All purchases are worth the same: their mean is all there is to know.", chinese="所有购买金额相同，用平均值即可描述。"
+            )
         scale = float(np.exp(np.average(np.log(mean), weights=w)))
         some = np.linspace(0, len(x) - 1, SAMPLE).astype(np.int64)
         sample = (_objective(x[some], mean[some] / scale, w[some]), float(w[some].sum())) if len(x) > MANY else None
         fit = maximised(_objective(x, mean / scale, w), np.log([2.0, 3.0, 2.0]), float(w.sum()), sample)
         p, q, v = fit.parameters
         if q <= 1 or any(fit.at_bound):
-            raise RefusedFitError(
-                f"The spread of spend among customers has no mean (q = {q:.2f})."
-                if q <= 1
-                else "The parameters of spend run to their bounds."
-            )
+            if q <= 1:
+                raise RefusedFitError(
+                    f"The spread of spend among customers has no mean (q = {q:.2f}).",
+                    chinese=f"客户间消费金额的分布没有均值（q = {q:.2f}）。",
+                )
+            raise RefusedFitError("The parameters of spend run to their bounds.", chinese="消费金额的参数到达边界。")
         # z̄ = scale · z̄', whose density has one factor 1/scale
         return cls(p, q, v * scale, fit, fit.log_likelihood - float(w.sum()) * np.log(scale), _correlation(x, mean, w))
 

@@ -77,18 +77,18 @@ def hold_out(calibration: Summary, whole: Summary, family: str) -> HoldOut:
 def compared(calibration: Summary, whole: Summary) -> list[HoldOut]:
     """All families that can be fitted, the likeliest first; refused where none can."""
     found: list[HoldOut] = []
-    reason = ""
+    reason: RefusedError | None = None
     for family in FAMILIES:
         try:
             answer = hold_out(calibration, whole, family)
         except RefusedError as error:
-            reason = error.message
+            reason = error
             continue
         # families that have come to their common limit are one
         if answer.family not in {h.family for h in found}:
             found.append(answer)
     if not found:
-        raise RefusedError(reason or "No model could be fitted.")
+        raise reason or RefusedError("No model could be fitted.", chinese="没有可拟合的模型。")
     return sorted(found, key=lambda h: -h.log_likelihood)
 
 

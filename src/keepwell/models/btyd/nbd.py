@@ -30,7 +30,10 @@ class NegativeBinomial:
         scale = float(groups.age.max())
         fit = maximised(_objective(groups, scale), np.log([0.5, 0.3]), groups.size)
         if any(fit.at_bound):
-            raise RefusedFitError("The rates of purchase run to their bounds: customers do not differ in how often they buy.")
+            raise RefusedFitError(
+                "The rates of purchase run to their bounds: customers do not differ in how often they buy.",
+                chinese="购买率到达边界：客户的购买频率没有差异。",
+            )
         r, alpha = fit.parameters
         return cls(r, alpha * scale, fit, fit.log_likelihood - float(groups.weight @ groups.x) * np.log(scale))
 

@@ -53,7 +53,10 @@ class ParetoNbd:
         if log_likelihood - limit.log_likelihood < LEAST_GAIN:
             return limit
         if any(fit.at_bound[:2]):
-            raise RefusedFitError("The rates of purchase run to their bounds: customers do not differ in how often they buy.")
+            raise RefusedFitError(
+                "The rates of purchase run to their bounds: customers do not differ in how often they buy.",
+                chinese="购买率到达边界：客户的购买频率没有差异。",
+            )
         r, alpha, s, beta = fit.parameters
         return cls(r, alpha * scale, s, beta * scale, fit, log_likelihood)
 

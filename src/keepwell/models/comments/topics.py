@@ -92,6 +92,8 @@ class Topics:
             raise RefusedError(
                 f"{len(understood)} comments are in a language that is understood; topics need {LEAST_COMMENTS}.",
                 "Import answers with comments in English or Chinese.",
+                chinese=f"仅有 {len(understood)} 条评论的语言可识别，话题分析至少需要 {LEAST_COMMENTS} 条。",
+                chinese_hint="请导入带中文或英文评论的回答。",
             )
         bags = {}
         for language in sorted({known[i] for i in understood}):
@@ -107,7 +109,10 @@ class Topics:
                 if about.sum() >= least and phrases:
                     _add(topics, members, phrases, about, language)
         if not topics:
-            raise RefusedError("The comments have no topic in common: no word is used by enough of them.", "Import more comments.")
+            raise RefusedError(
+                "The comments have no topic in common: no word is used by enough of them.", "Import more comments.",
+                chinese="评论没有共同话题：没有一个词被足够多的评论使用。", chinese_hint="请导入更多评论。",
+            )  # fmt: skip
         order = sorted(range(len(topics)), key=lambda i: (-int(members[i].sum()), topics[i].name))
         return FittedTopics(tuple(topics[i] for i in order), np.column_stack([members[i] for i in order]), tuple(known), asked, bags)
 

@@ -69,7 +69,7 @@ class Basket:
     def fit_pairs(self, rows: Ints, columns: Ints, baskets: int, names: Sequence[str]) -> list[Rule]:
         """From pairs (basket, product) without doubles."""
         if baskets < 1 or not len(rows):
-            raise RefusedError("There are no baskets.", "Import order lines.")
+            raise RefusedError("There are no baskets.", "Import order lines.", chinese="没有购物篮。", chinese_hint="请导入订单明细。")
         sets = _frequent(rows, columns, baskets, len(names), self.support, self.longest)
         found = []
         for items, count in sets.items():
@@ -172,7 +172,10 @@ def _baskets_of(sight: Sight) -> tuple[Ints, Ints, int, list[str]]:
     place = np.asarray(found.column("place").to_numpy(), dtype=np.int64)
     baskets = len(np.unique(place))
     if baskets < LEAST_BASKETS:
-        raise RefusedError(f"{baskets} orders have lines; basket analysis needs {LEAST_BASKETS}.", "Import order_lines.")
+        raise RefusedError(
+            f"{baskets} orders have lines; basket analysis needs {LEAST_BASKETS}.", "Import order_lines.",
+            chinese=f"仅有 {baskets} 个订单带明细，购物篮分析至少需要 {LEAST_BASKETS} 个。", chinese_hint="请导入订单明细（order_lines）。",
+        )  # fmt: skip
     is_often = np.asarray(found.column("is_often").to_numpy()) == 1
     coded = found.column("product_id").combine_chunks().dictionary_encode()
     names = coded.dictionary.to_pylist()

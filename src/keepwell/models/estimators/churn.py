@@ -126,7 +126,10 @@ class Churn:
         if any(len(c) != len(y) for c in columns.values()):
             raise WrongUseError("The features and the answers differ in length.", "Give one answer a row.")
         if min(y.sum(), (~y).sum()) < LEAST_LEAVERS:
-            raise RefusedError(f"{int(y.sum())} of {len(y)} customers left; the model needs {LEAST_LEAVERS} who did and who did not.")
+            raise RefusedError(
+                f"{int(y.sum())} of {len(y)} customers left; the model needs {LEAST_LEAVERS} who did and who did not.",
+                chinese=f"{len(y)} 位客户中流失 {int(y.sum())} 位；模型需要流失与未流失的客户各至少 {LEAST_LEAVERS} 位。",
+            )
         encoding = Encoding.of(columns)
         x = encoding.apply(columns)
         whose = np.arange(len(y)) if customers is None else np.unique(np.asarray(customers), return_inverse=True)[1]

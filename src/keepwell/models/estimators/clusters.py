@@ -81,12 +81,17 @@ class Clusters:
         names = tuple(features or columns_of(table))
         x = _matrix(table, names)
         if len(x) < LEAST_CUSTOMERS:
-            raise RefusedError(f"{len(x)} customers are too few to be grouped; {LEAST_CUSTOMERS} are needed.")
+            raise RefusedError(
+                f"{len(x)} customers are too few to be grouped; {LEAST_CUSTOMERS} are needed.",
+                chinese=f"{len(x)} 位客户太少，无法聚类，至少需要 {LEAST_CUSTOMERS} 位。",
+            )
         sample = x[np.linspace(0, len(x) - 1, min(FIT_SAMPLE, len(x))).astype(np.int64)]
         mean, spread = sample.mean(axis=0), sample.std(axis=0)
         distinct = len(np.unique(sample, axis=0))
         if distinct < LEAST_DIFFERENT:
-            raise RefusedError("Customers behave all but the same: there are no groups to find.")
+            raise RefusedError(
+                "Customers behave all but the same: there are no groups to find.", chinese="客户行为几乎一致，没有可区分的群体。"
+            )
         spread = np.where(spread > 0, spread, 1.0)
         z = (sample - mean) / spread
         if self.k is not None and not 2 <= self.k <= min(50, distinct):
@@ -126,8 +131,12 @@ class Clusters:
         centres = centres_of(names, fitted.features, fitted.centres, fitted.mean, fitted.spread)
         found = personas(centres, counts, sight.session.ground.currency)
         language = 1 if sight.is_chinese else 0
-        told = "; ".join(
-            f"{found[i].name[language]} ({names[i]}, {counts[i]:,}): {fitted.persona(i, is_chinese=sight.is_chinese)}" for i in order
+        form = sight.say("{name} ({cluster}, {count:,}): {persona}", "{name}（{cluster}，{count:,} 位）：{persona}")
+        told = sight.say("; ", "；").join(
+            form.format(
+                name=found[i].name[language], cluster=names[i], count=counts[i], persona=fitted.persona(i, is_chinese=sight.is_chinese)
+            )
+            for i in order
         )
         return Estimate(
             scores={"cluster": coded(place, names)},

@@ -52,8 +52,9 @@ class Clv:
         p, choices = sight.population, sight.choices
         if len(p) < LEAST_CUSTOMERS:
             raise RefusedError(
-                f"{len(p)} customers have bought; CLV needs {LEAST_CUSTOMERS}.", "Wait for more, or import an older history."
-            )
+                f"{len(p)} customers have bought; CLV needs {LEAST_CUSTOMERS}.", "Wait for more, or import an older history.",
+                chinese=f"仅有 {len(p)} 位买家，CLV 至少需要 {LEAST_CUSTOMERS} 位。", chinese_hint="请等待数据积累，或导入更早的历史数据。",
+            )  # fmt: skip
         tried, baseline = _tried(sight)
         best = tried[0]
         summary = p.summary
@@ -113,7 +114,10 @@ def _tried(sight: Sight) -> tuple[list[HoldOut], Naive]:
     p = sight.population
     known = p.today - int(p.first_day.min())
     if known < LEAST_DAYS:
-        raise RefusedError(f"The orders go back {known} days; CLV needs {LEAST_DAYS}.", "Import an older history, or wait.")
+        raise RefusedError(
+            f"The orders go back {known} days; CLV needs {LEAST_DAYS}.", "Import an older history, or wait.",
+            chinese=f"订单历史仅 {known} 天，CLV 至少需要 {LEAST_DAYS} 天。", chinese_hint="请导入更早的历史数据，或等待数据积累。",
+        )  # fmt: skip
     days = int(min(LONGEST_HOLD_OUT, known // 3))
     cut = p.as_of - timedelta(days=days)
     chosen = np.flatnonzero(p.first_day <= (cut - EPOCH).days)
@@ -151,7 +155,7 @@ class _Spend:
     mean: Floats
     model: GammaGamma | None
     overall: float
-    refused: str | None
+    refused: RefusedError | None
 
     @classmethod
     def of(cls, p: Population) -> "_Spend":
@@ -163,7 +167,7 @@ class _Spend:
         try:
             return cls(is_margin, x, mean, GammaGamma.fitted(x, mean), overall, None)
         except RefusedError as error:
-            return cls(is_margin, x, mean, None, overall, error.message)
+            return cls(is_margin, x, mean, None, overall, error)
 
     @property
     def expected(self) -> Floats:
@@ -310,6 +314,6 @@ def _verdict(sight: Sight, best: HoldOut, model: BuyingModel, spend: _Spend, equ
         english += " Nobody is seen to leave, so whether a customer is still active can't be told."
         chinese += "数据中看不出客户流失，因此无法判断客户是否仍活跃。"
     if spend.refused:
-        english += f" Every order counts with the mean value: {spend.refused}"
-        chinese += "每单按平均价值计算。"
+        english += f" Every order counts with the mean value: {spend.refused.message}"
+        chinese += f"每单按平均价值计算：{spend.refused.chinese}"
     return sight.say(english, chinese)

@@ -65,13 +65,13 @@ class Cohorts:
         is_seen = days <= last
         _, who = np.unique(np.asarray(column(table, customer), dtype=object).astype(str)[is_seen], return_inverse=True)
         if not len(who):
-            raise RefusedError("Nobody has bought.", "Import orders.")
+            raise RefusedError("Nobody has bought.", "Import orders.", chinese="尚无客户购买。", chinese_hint="请导入订单。")
         months = _Months.of(who.astype(np.int64), days[is_seen])
         return months.triangle(np.zeros(len(months.first), np.int64), 1, until)[0]
 
     def estimate(self, sight: Sight) -> Estimate:
         if not len(sight.population):
-            raise RefusedError("Nobody has bought.", "Import orders.")
+            raise RefusedError("Nobody has bought.", "Import orders.", chinese="尚无客户购买。", chinese_hint="请导入订单。")
         session, until = sight.session, sight.population.as_of
         session.make_ready("customers")
         months = _Months.of(*bought_on(session, until))

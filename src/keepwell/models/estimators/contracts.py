@@ -192,21 +192,29 @@ class Contracts:
 
 def _paid(sight: Sight) -> Paid:
     if not sight.session.tables.rows("subscriptions"):
-        raise RefusedError("Nobody pays for a subscription.", "Import subscriptions, where there are any.")
+        raise RefusedError(
+            "Nobody pays for a subscription.", "Import subscriptions, where there are any.",
+            chinese="没有付费订阅的客户。", chinese_hint="如有订阅数据，请导入。",
+        )  # fmt: skip
     return Paid.read(sight.session)
 
 
 def _check(spells: Spells) -> None:
     ends = int(spells.is_over.sum())
     if len(spells) < LEAST_SPELLS:
-        raise RefusedError(f"There are {len(spells)} paid times of subscribers; {LEAST_SPELLS} are needed.", "Wait for more.")
+        raise RefusedError(
+            f"There are {len(spells)} paid times of subscribers; {LEAST_SPELLS} are needed.", "Wait for more.",
+            chinese=f"付费订阅仅 {len(spells)} 段，至少需要 {LEAST_SPELLS} 段。", chinese_hint="请等待数据积累。",
+        )  # fmt: skip
     if ends < LEAST_ENDS:
         raise RefusedError(
             f"{ends} of {len(spells)} subscribers have ended; {LEAST_ENDS} are needed to tell how long they stay.",
             "Import an older history.",
+            chinese=f"{len(spells)} 段订阅中仅有 {ends} 段已结束，至少需要 {LEAST_ENDS} 段才能判断订阅时长。",
+            chinese_hint="请导入更早的历史数据。",
         )
     if ends == len(spells):
-        raise RefusedError("Every subscription has ended: there is nothing to foretell.")
+        raise RefusedError("Every subscription has ended: there is nothing to foretell.", chinese="所有订阅均已结束，无需预测。")
 
 
 # ------------------------------------------------------------------- choice
@@ -231,7 +239,10 @@ def _tried(estimator: Contracts, spells: Spells, today: int, sight: Sight) -> li
     history = (today - int(spells.start.min())) / DAYS_A_MONTH
     months = min(LONGEST_HOLD_OUT_MONTHS, int(history // 3))
     if months < 1:
-        raise RefusedError(f"Subscriptions go back {history:.1f} months; 3 are needed.", "Import an older history, or wait.")
+        raise RefusedError(
+            f"Subscriptions go back {history:.1f} months; 3 are needed.", "Import an older history, or wait.",
+            chinese=f"订阅历史仅 {history:.1f} 个月，至少需要 3 个月。", chinese_hint="请导入更早的历史数据，或等待数据积累。",
+        )  # fmt: skip
     cut = int((np.datetime64(sight.session.last_day, "D") - np.timedelta64(round(months * DAYS_A_MONTH), "D")).astype(np.int64))
     before = spells.seen_on(cut)
     held = np.flatnonzero((spells.start <= cut) & (spells.end > cut))
@@ -241,6 +252,8 @@ def _tried(estimator: Contracts, spells: Spells, today: int, sight: Sight) -> li
             f"{months} months ago there were {len(held)} subscribers, and {ends} had ended; {LEAST_HELD} and {LEAST_ENDS // 2} are needed "
             "to judge a forecast by what came.",
             "Wait for more, or import an older history.",
+            chinese=f"{months} 个月前有 {len(held)} 位订阅客户，另有 {ends} 位已结束；需要 {LEAST_HELD} 位与 {LEAST_ENDS // 2} 位才能检验预测。",
+            chinese_hint="请等待数据积累，或导入更早的历史数据。",
         )
     lasted, stayed = whole_months(spells.start[held], np.full(len(held), cut)), spells.end[held] > today
     left, goes_on = before.counts(cut)

@@ -62,15 +62,19 @@ class Drivers:
     )
 
     def estimate(self, sight: Sight) -> Estimate:
-        explained, reasons = [], []
+        explained: list[_Explained] = []
+        reasons: list[RefusedError] = []
         for metric in METRICS:
             try:
                 explained.append(_explained(sight, metric))
             except RefusedError as error:
-                reasons.append(error.message)
+                reasons.append(error)
         if not explained:
             raise RefusedError(
-                " ".join(reasons), "Import answers to NPS or satisfaction questions with further questions, tickets or comments."
+                " ".join(e.message for e in reasons),
+                "Import answers to NPS or satisfaction questions with further questions, tickets or comments.",
+                chinese="".join(e.chinese for e in reasons),
+                chinese_hint="请导入净推荐值或满意度问卷的回答，并附其他问题、工单或评论。",
             )
         return Estimate(
             tables={"drivers": _rows(explained)},
@@ -88,17 +92,21 @@ class Drivers:
 
 def _explained(sight: Sight, metric: str) -> _Explained:
     answers, is_recent = _recent(sight, answers_of(sight.session, metric))
-    name = NAMES[metric][0]
+    name, chinese_name = NAMES[metric]
     if len(answers.points) < LEAST_ANSWERS or len(np.unique(answers.customer)) < LEAST_CUSTOMERS:
         raise RefusedError(
-            f"{name}: {len(answers.points)} answers are too few; drivers need {LEAST_ANSWERS}, of {LEAST_CUSTOMERS} customers."
+            f"{name}: {len(answers.points)} answers are too few; drivers need {LEAST_ANSWERS}, of {LEAST_CUSTOMERS} customers.",
+            chinese=f"{chinese_name}：{len(answers.points)} 个回答太少，至少需要 {LEAST_CUSTOMERS} 位客户的 {LEAST_ANSWERS} 个回答。",
         )
     if np.ptp(answers.points) == 0:
-        raise RefusedError(f"{name}: all answers are the same.")
+        raise RefusedError(f"{name}: all answers are the same.", chinese=f"{chinese_name}：所有回答相同。")
     drivers = [*_questions(sight, metric, answers), *_waits(sight, metric, answers)]
     drivers += _topics(sight, answers, is_recent=is_recent)[: MOST_DRIVERS - len(drivers)]
     if not drivers:
-        raise RefusedError(f"{name}: no question, wait or topic is known of {LEAST_KNOWN} answers.")
+        raise RefusedError(
+            f"{name}: no question, wait or topic is known of {LEAST_KNOWN} answers.",
+            chinese=f"{chinese_name}：没有任何问题、等待或话题覆盖 {LEAST_KNOWN} 个回答。",
+        )
     found = importance(answers.points, {d.key: d.value for d in drivers}, answers.customer, sight.choices.seed)
     return _Explained(metric, drivers, found, [_correlation(d.value, answers.points) for d in drivers])
 

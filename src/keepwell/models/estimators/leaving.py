@@ -127,8 +127,9 @@ class Leaving:
         fitted = learner.fit(train.columns, train.left, customers=np.asarray(train.customers), judge=False)
         if fitted.leaks:
             raise RefusedError(
-                f"{fitted.leaks[0]} alone tells who leaves: what is known too late is in it.", "Check the times of that data."
-            )
+                f"{fitted.leaks[0]} alone tells who leaves: what is known too late is in it.", "Check the times of that data.",
+                chinese=f"仅凭 {fitted.leaks[0]} 就能判断谁流失：其中含有事后才知道的信息。", chinese_hint="请检查该数据的时间。",
+            )  # fmt: skip
         predicted = fitted.predict(held.columns)
         judged = discrimination(predicted, held.left, held.whose)
         rule, naive = _naive(sight, train, held)
@@ -179,16 +180,20 @@ def _cuts(sight: Sight) -> tuple[list[date], list[date]]:
             return known, tests
     needed = 2 * step.days + LEAST_HISTORY
     raise RefusedError(
-        f"Orders and subscriptions go back {(today - first).days} days; churn needs {needed}.", "Import an older history, or wait."
-    )
+        f"Orders and subscriptions go back {(today - first).days} days; churn needs {needed}.", "Import an older history, or wait.",
+        chinese=f"订单与订阅历史仅 {(today - first).days} 天，流失预测至少需要 {needed} 天。", chinese_hint="请导入更早的历史数据，或等待数据积累。",
+    )  # fmt: skip
 
 
 def _check(train: Rows, held: Rows, now: Rows) -> None:
     for rows in (train, held, now):
         if len(rows) < LEAST_CUSTOMERS:
-            raise RefusedError(f"{len(rows)} customers were active on a day to be learned from; churn needs {LEAST_CUSTOMERS}.")
+            raise RefusedError(
+                f"{len(rows)} customers were active on a day to be learned from; churn needs {LEAST_CUSTOMERS}.",
+                chinese=f"学习日仅有 {len(rows)} 位活跃客户，流失预测至少需要 {LEAST_CUSTOMERS} 位。",
+            )
     if held.left.all() or not held.left.any():
-        raise RefusedError("On the days to be judged on all left, or nobody did.")
+        raise RefusedError("On the days to be judged on all left, or nobody did.", chinese="在检验日，客户全部流失或无一流失。")
 
 
 def _naive(sight: Sight, train: Rows, held: Rows) -> tuple[Rule, Floats]:
@@ -255,7 +260,7 @@ def _reasons(fitted: FittedChurn, now: Rows, probability: Floats, sight: Sight) 
             for j in places
             if each[i, j] > LEAST_REASON and np.isfinite(columns[names[j]][i])
         ]
-        found[who[i]] = "; ".join(told) or None
+        found[who[i]] = sight.say("; ", "；").join(told) or None
     return found
 
 

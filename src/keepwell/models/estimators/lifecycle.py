@@ -67,7 +67,7 @@ class Lifecycle:
     def estimate(self, sight: Sight) -> Estimate:
         p = sight.population
         if not len(p):
-            raise RefusedError("Nobody has bought.", "Import orders.")
+            raise RefusedError("Nobody has bought.", "Import orders.", chinese="尚无客户购买。", chinese_hint="请导入订单。")
         n = self.inactive_days or sight.choices.inactive_days
         place = self.assign(p, n)
         counts = np.bincount(place, minlength=len(STAGES))

@@ -94,7 +94,10 @@ class NextProduct:
         after = csr_matrix((np.ones(int((~is_before).sum())), (customer[~is_before], product[~is_before])), shape=shape)
         both = np.flatnonzero((np.diff(before.indptr) > 0) & (np.diff(after.indptr) > 0))
         if len(both) < LEAST_BUYERS:
-            raise RefusedError(f"{len(both)} customers bought before and after the cut; {LEAST_BUYERS} are needed.")
+            raise RefusedError(
+                f"{len(both)} customers bought before and after the cut; {LEAST_BUYERS} are needed.",
+                chinese=f"在切分日前后都购买过的客户仅 {len(both)} 位，至少需要 {LEAST_BUYERS} 位。",
+            )
         fitted = self.fit(before)
         offered = fitted.top(before[both], size)
         popular = np.argsort(-fitted.popularity, kind="stable")[:size]
@@ -165,7 +168,9 @@ def _purchases(sight: Sight) -> tuple[Ints, Ints, Ints, list[str]]:
     """Customer (place in the population), product (place in the names) and newest day of each pair, completed orders only."""
     session, p = sight.session, sight.population
     if len(p) < LEAST_BUYERS:
-        raise RefusedError(f"{len(p)} customers have bought; {LEAST_BUYERS} are needed.")
+        raise RefusedError(
+            f"{len(p)} customers have bought; {LEAST_BUYERS} are needed.", chinese=f"仅有 {len(p)} 位买家，至少需要 {LEAST_BUYERS} 位。"
+        )
     session.make_ready("order_lines")
     session.engine.lend("_offered", pa.table({"customer_id": p.customers, "place": pa.array(np.arange(len(p)))}))
     steps = (
@@ -185,7 +190,9 @@ def _purchases(sight: Sight) -> tuple[Ints, Ints, Ints, list[str]]:
     )
     found = session.engine.arrow(steps)
     if not found.num_rows:
-        raise RefusedError("No order has lines.", "Import order_lines.")
+        raise RefusedError(
+            "No order has lines.", "Import order_lines.", chinese="订单没有明细。", chinese_hint="请导入订单明细（order_lines）。"
+        )
     coded = found.column("product_id").combine_chunks().dictionary_encode()
     customer = np.asarray(found.column("place").to_numpy(), dtype=np.int64)
     day = np.asarray(found.column("day").to_numpy(), dtype=np.int64)

@@ -180,13 +180,20 @@ class Rfm:
 
     def _check(self, buyers: int, days: int, newest: int) -> None:
         if buyers < self.least_buyers:
-            raise RefusedError(f"{buyers} customers have bought; RFM needs {self.least_buyers}.", "With so few, look at them one by one.")
+            raise RefusedError(
+                f"{buyers} customers have bought; RFM needs {self.least_buyers}.", "With so few, look at them one by one.",
+                chinese=f"仅有 {buyers} 位买家，RFM 至少需要 {self.least_buyers} 位。", chinese_hint="客户不多时，可逐个查看。",
+            )  # fmt: skip
         if days < self.least_days:
-            raise RefusedError(f"The orders go back {days} days; RFM needs {self.least_days}.", "Import an older history, or wait.")
+            raise RefusedError(
+                f"The orders go back {days} days; RFM needs {self.least_days}.", "Import an older history, or wait.",
+                chinese=f"订单历史仅 {days} 天，RFM 至少需要 {self.least_days} 天。", chinese_hint="请导入更早的历史数据，或等待数据积累。",
+            )  # fmt: skip
         if newest > self.recent_days:
             raise RefusedError(
-                f"The last order is {newest} days old; RFM needs one of the last {self.recent_days} days.", "Import the newest orders."
-            )
+                f"The last order is {newest} days old; RFM needs one of the last {self.recent_days} days.", "Import the newest orders.",
+                chinese=f"最近一单距今 {newest} 天，RFM 需要最近 {self.recent_days} 天内的订单。", chinese_hint="请导入最新订单。",
+            )  # fmt: skip
 
 
 def coded(places: Ints, names: Sequence[str]) -> pa.Array:

@@ -53,7 +53,7 @@ class Tiers:
     def estimate(self, sight: Sight) -> Estimate:
         p = sight.population
         if not len(p):
-            raise RefusedError("Nobody has bought.", "Import orders.")
+            raise RefusedError("Nobody has bought.", "Import orders.", chinese="尚无客户购买。", chinese_hint="请导入订单。")
         first, second = sight.choices.tiers
         place = replace(self, first=first, second=second).assign(p.year_amount)
         counts = np.bincount(place, minlength=3)

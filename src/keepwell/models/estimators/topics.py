@@ -58,8 +58,9 @@ class CommentTopics:
         everything = comments_of(sight.session)
         if len(everything) < LEAST_COMMENTS:
             raise RefusedError(
-                f"There are {len(everything)} comments; topics need {LEAST_COMMENTS}.", "Import survey answers with comments."
-            )
+                f"There are {len(everything)} comments; topics need {LEAST_COMMENTS}.", "Import survey answers with comments.",
+                chinese=f"仅有 {len(everything)} 条评论，话题分析至少需要 {LEAST_COMMENTS} 条。", chinese_hint="请导入带评论的问卷回答。",
+            )  # fmt: skip
         known = np.isfinite(everything.mood)
         learner = Sentiment(sight.choices.seed)
         at = np.flatnonzero(known)
