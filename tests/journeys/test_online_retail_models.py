@@ -80,7 +80,11 @@ def test_the_next_product_is_foretold_better_than_by_popularity(session: Session
     assert hit.value is not None
     assert hit.baseline_value is not None
     assert hit.ci_low is not None
+    assert hit.ci_high is not None
+    assert hit.ci_low < hit.value < hit.ci_high
     assert hit.value > hit.baseline_value
-    # the interval is that of the gain, resampling customers, set upon the baseline
-    assert hit.ci_low > hit.baseline_value
     assert hit.beats_baseline
+    (gain,) = [j for j in found.judgements if j.measure == "gain_over_popularity"]
+    assert gain.value == pytest.approx(hit.value - hit.baseline_value)
+    assert gain.ci_low is not None
+    assert gain.ci_low > 0

@@ -77,6 +77,18 @@ def test_what_goes_together_is_offered() -> None:
     found = NextProduct().evaluate(np.array(customer), np.array(product), np.array(day), 200)
     assert found.low > 0.05
     assert found.ours > found.popular
+    assert found.gain == pytest.approx(found.ours - found.popular)
+    assert found.low < found.gain < found.high
+    assert found.offered == 10
+
+
+def test_a_shop_of_few_products_names_no_more_than_it_has() -> None:
+    rng = np.random.default_rng(9)
+    customer, day = np.repeat(np.arange(200), 4), np.tile([10, 50, 210, 250], 200)
+    found = NextProduct().evaluate(customer, rng.integers(0, 4, 800), day, 200)
+    assert found.offered == 4
+    assert found.ours == found.popular == 1.0
+    assert found.low == found.high == 0.0
 
 
 def test_too_few_customers_are_refused() -> None:

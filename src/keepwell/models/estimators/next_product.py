@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
 from keepwell.engine.sql import Steps, literal
+from keepwell.metrics.intervals import wilson
 from keepwell.models.btyd.summary import Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.products import names_seen, shown
@@ -53,13 +54,18 @@ class FittedNextProduct:
 
 @dataclass(frozen=True)
 class HitRates:
-    """Shares of customers who bought one of ten offered products; ``low`` and ``high`` bound the difference."""
+    """Shares of customers who bought one of ``offered`` products; ``low`` and ``high`` bound the difference, customer by customer."""
 
     customers: int
     ours: float
     popular: float
     low: float
     high: float
+    offered: int
+
+    @property
+    def gain(self) -> float:
+        return self.ours - self.popular
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class NextProduct:
         difference = ours.astype(float) - naive
         half = Z95 * difference.std(ddof=1) / np.sqrt(len(both))
         mean = float(difference.mean())
-        return HitRates(len(both), float(ours.mean()), float(naive.mean()), mean - float(half), mean + float(half))
+        return HitRates(len(both), float(ours.mean()), float(naive.mean()), mean - float(half), mean + float(half), offered.shape[1])
 
     def weights(self, customer: Ints, product: Ints, day: Ints, today: int, shape: tuple[int, int]) -> Any:
         """What customers bought, newer days weighing more; each product a customer once, by its newest day."""
@@ -129,30 +135,35 @@ class NextProduct:
         bought = self.weights(customer, product, day, p.today, shape)
         fitted = self.fit(bought)
         is_better = judged.low > 0
-        places = (
-            fitted.top(bought, OFFERS)
-            if is_better
-            else np.broadcast_to(np.argsort(-fitted.popularity, kind="stable")[:OFFERS], (len(p), OFFERS))
-        )
+        first = np.argsort(-fitted.popularity, kind="stable")[:OFFERS]
+        places = fitted.top(bought, OFFERS) if is_better else np.broadcast_to(first, (len(p), len(first)))
         coded = pa.array(names, pa.string())
         columns = [coded.take(pa.array(np.ascontiguousarray(places[:, i]))) for i in range(places.shape[1])]
         offers = columns[0] if len(columns) == 1 else _joined(columns)
-        most = [names[i] for i in np.argsort(-fitted.popularity, kind="stable")[:OFFERS]]
+        most = [names[i] for i in first]
         known = names_seen(sight.session, most)
         popular = [shown(i, known) for i in most]
+        word = ("surely worse", "显著更差") if judged.high < 0 else ("not surely better", "未显著更好")
         verdict = sight.say(
-            f"Of {judged.customers:,} customers {judged.ours:.1%} bought one of the ten products named; of the ten most popular {judged.popular:.1%} did. "
-            + ("The model is used." if is_better else f"The model is no better, so the popular ones are named: {', '.join(popular)}."),
-            f"{judged.customers:,} 位客户中 {judged.ours:.1%} 购买了推荐的十件商品之一；最热门的十件为 {judged.popular:.1%}。"
-            + ("采用模型。" if is_better else f"模型并不更好，因此推荐热门商品：{'、'.join(popular)}。"),
+            f"Of {judged.customers:,} customers {judged.ours:.1%} bought one of the {judged.offered} products named; "
+            f"of the {judged.offered} most popular {judged.popular:.1%} did. "
+            + ("The model is used." if is_better else f"The model is {word[0]}, so the popular ones are named: {', '.join(popular)}."),
+            f"{judged.customers:,} 位客户中 {judged.ours:.1%} 购买了推荐的 {judged.offered} 件商品之一；最热门的 {judged.offered} 件为 {judged.popular:.1%}。"
+            + ("采用模型。" if is_better else f"模型{word[1]}，因此推荐热门商品：{'、'.join(popular)}。"),
         )
-        judgement = Judgement(
-            "hit_rate_at_10", judged.ours, n=judged.customers, baseline="popularity", baseline_value=judged.popular, beats_baseline=is_better,
-            ci_low=judged.popular + judged.low, ci_high=judged.popular + judged.high,
-            trained_until=p.as_of - timedelta(days=TEST_DAYS), tested_until=p.as_of,
-        )  # fmt: skip
+        until, own = p.as_of - timedelta(days=TEST_DAYS), wilson(judged.ours, judged.customers)
+        judgements = [
+            Judgement(
+                "hit_rate_at_10", judged.ours, n=judged.customers, ci_low=own.low, ci_high=own.high, baseline="popularity",
+                baseline_value=judged.popular, beats_baseline=is_better, trained_until=until, tested_until=p.as_of,
+            ),
+            Judgement(
+                "gain_over_popularity", judged.gain, n=judged.customers, ci_low=judged.low, ci_high=judged.high, trained_until=until,
+                tested_until=p.as_of,
+            ),
+        ]  # fmt: skip
         used = [Parameter("is_model_used", float(is_better))]
-        return Estimate(scores={"next_products": offers}, parameters=used, judgements=[judgement], verdict=verdict)
+        return Estimate(scores={"next_products": offers}, parameters=used, judgements=judgements, verdict=verdict)
 
 
 def _joined(columns: Sequence[pa.Array]) -> pa.Array:
