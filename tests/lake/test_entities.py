@@ -67,6 +67,7 @@ DERIVED = {
     "topics",
     "topic_quotes",
     "drivers",
+    "calibration_points",
     "model_parameters",
     "model_reports",
     "data_quality",

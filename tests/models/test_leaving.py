@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from factories.boosting import boosted
@@ -15,6 +16,7 @@ from keepwell.core.settings import Locale
 from keepwell.metrics.session import Session
 from keepwell.models.choices import Choices
 from keepwell.models.estimator import Estimate, Sight, estimator
+from keepwell.models.estimators.leaving import MOVED, TENURE, Rows, _drift
 from keepwell.models.features import FEATURES, features, reason
 from keepwell.models.population import keep_purchase_days, population
 from keepwell.surfaces.worker.refresh import ground_of
@@ -101,11 +103,40 @@ def test_late_service_is_the_reason_of_those_at_risk(found: Estimate) -> None:
 
 
 def test_the_model_beats_the_rule_and_says_so(found: Estimate) -> None:
-    auc = measures(found)["auc"]
+    auc, drift = measures(found)["auc"], measures(found)["drift"]
+    assert ("PSI" in found.verdict) == (drift.value > MOVED)
+    assert drift.note is None or not drift.note.startswith(TENURE)
     assert auc.beats_baseline
     assert auc.value > auc.baseline_value + 0.05
     assert auc.trained_until < auc.tested_until == TODAY
     assert "the model is used" in found.verdict
+
+
+def test_calibration_and_lift_are_told_bin_by_bin(found: Estimate) -> None:
+    points = found.tables["calibration_points"].to_pylist()
+    assert [p["bin"] for p in points] == list(range(1, 11))
+    assert sum(p["n"] for p in points) == measures(found)["auc"].n
+    assert [p["predicted"] for p in points] == sorted((p["predicted"] for p in points), reverse=True)
+    assert points[0]["cumulative_lift"] == pytest.approx(measures(found)["lift_at_10"].value, rel=0.05)
+    assert points[-1]["cumulative_lift"] == pytest.approx(1)
+    error = sum(p["n"] * abs(p["predicted"] - p["observed"]) for p in points) / sum(p["n"] for p in points)
+    assert error == pytest.approx(measures(found)["calibration_error"].value)
+
+
+def rows_of(values: dict[str, Any]) -> Rows:
+    size = len(next(iter(values.values())))
+    return Rows(pa.table({"customer_id": [str(i) for i in range(size)]}), {n: np.asarray(v, float) for n, v in values.items()})
+
+
+def test_a_feature_that_has_moved_is_named_and_the_time_that_passes_is_none() -> None:
+    before = rows_of({"orders_90": np.arange(1000) % 10, "days_subscribed": np.arange(1000), "days_since_first_order": np.arange(1000)})
+    later = rows_of(
+        {"orders_90": np.arange(1000) % 10 // 2, "days_subscribed": np.arange(1000) + 900, "days_since_first_order": np.arange(1000) + 900}
+    )
+    assert _drift(before, before) == ("", 0.0)
+    name, index = _drift(before, later)
+    assert name == "orders_90"
+    assert index > MOVED
 
 
 def test_without_the_effect_it_falls_back_and_says_so(tmp_path: Path) -> None:

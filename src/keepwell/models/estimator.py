@@ -56,6 +56,7 @@ class Estimate:
     parameters: Sequence[Parameter] = ()
     judgements: Sequence[Judgement] = ()
     verdict: str = ""  # one sentence in the workspace's language
+    data_from: date | None = None  # the first day of what was looked at, where that is not the first purchase
     for_later: pa.Table | None = None  # what estimators after it may read; never stored
 
 

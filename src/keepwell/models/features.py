@@ -358,3 +358,10 @@ def reason(name: str, value: float, currency: str, *, is_chinese: bool) -> str:
     f = FEATURES[name]
     text = f.chinese if is_chinese else f.english
     return text.format(c=currency, n=f"{value:,.0f}", s="" if round(value) == 1 else "s", p=f"{value:.0%}", d=f"{value:,.1f}")
+
+
+def template(name: str, *, is_chinese: bool) -> str:
+    """What a feature counts, as words with n in the place of a value."""
+    f = FEATURES[name]
+    text = f.chinese if is_chinese else f.english
+    return " ".join(text.format(c="", n="n", s="s", p="n %", d="n").split())

@@ -29,11 +29,21 @@ class Discrimination:
     lift: float
     predicted: tuple[float, ...]  # of each bin
     observed: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def cumulative_lift(self) -> tuple[float, ...]:
+        """Of each bin how many times as often it came there and above as among all."""
+        n, came = np.array(self.counts, dtype=float), np.array(self.observed) * np.array(self.counts)
+        if not came.any():
+            return tuple(float("nan") for _ in self.counts)
+        above = came[::-1].cumsum()[::-1] / n[::-1].cumsum()[::-1]
+        return tuple((above / (came.sum() / n.sum())).tolist())
 
     @classmethod
     def nothing(cls) -> "Discrimination":
         n = float("nan")
-        return cls(0, n, n, n, n, n, n, n, (), ())
+        return cls(0, n, n, n, n, n, n, n, (), (), ())
 
 
 def discrimination(score: Floats, y: Bools, whose: Ints | None = None) -> Discrimination:
@@ -57,6 +67,7 @@ def discrimination(score: Floats, y: Bools, whose: Ints | None = None) -> Discri
         lift=float(y[top].mean() / y.mean()) if y.any() else float("nan"),
         predicted=tuple(predicted),
         observed=tuple(observed),
+        counts=tuple(len(p) for p in parts),
     )
 
 

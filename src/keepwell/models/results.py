@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from keepwell.lake.table import META_COLUMNS, table
 from keepwell.metrics.session import Session
 from keepwell.models.choices import Choices
 from keepwell.models.estimator import REGISTRY, Estimate, Previous, Sight, estimator
-from keepwell.models.population import Population, keep_purchase_days, population
+from keepwell.models.population import EPOCH, Population, keep_purchase_days, population
 from keepwell.models.refusal import RefusedError
 
 # scores that are states: with the state before, and the day from which this one holds
@@ -33,6 +34,7 @@ DERIVED = (
     "topics",
     "topic_quotes",
     "drivers",
+    "calibration_points",
     "model_parameters",
     "model_reports",
 )
@@ -61,7 +63,7 @@ def estimated(
     tables = {
         "customer_scores": _scores(session, buyers, done, previous),
         "model_parameters": _parameters(done),
-        "model_reports": _reports(done, refused, locale),
+        "model_reports": _reports(buyers, done, refused, locale),
     }
     for found in done.values():
         tables |= found.tables
@@ -204,7 +206,8 @@ def _parameters(done: Mapping[str, Estimate]) -> pa.Table:
 VERDICT, REFUSED = "verdict", "refused"
 
 
-def _reports(done: Mapping[str, Estimate], refused: Mapping[str, RefusedError], locale: Locale) -> pa.Table:
+def _reports(p: Population, done: Mapping[str, Estimate], refused: Mapping[str, RefusedError], locale: Locale) -> pa.Table:
+    first = EPOCH + timedelta(days=int(p.first_day.min())) if len(p) else None
     rows: list[dict[str, Any]] = []
     for name in REGISTRY:
         if name in refused:
@@ -212,10 +215,11 @@ def _reports(done: Mapping[str, Estimate], refused: Mapping[str, RefusedError], 
             continue
         if name not in done:
             continue
-        rows.append({"model": name, "measure": VERDICT, "note": done[name].verdict})
+        window = {"model": name, "data_from": done[name].data_from or first, "data_until": p.as_of}
+        rows.append({**window, "measure": VERDICT, "note": done[name].verdict})
         rows += [
             {
-                "model": name, "measure": j.measure, "trained_until": j.trained_until, "tested_until": j.tested_until, "n": j.n,
+                **window, "measure": j.measure, "trained_until": j.trained_until, "tested_until": j.tested_until, "n": j.n,
                 "value": _finite(j.value), "ci_low": _finite(j.ci_low), "ci_high": _finite(j.ci_high), "baseline": j.baseline,
                 "baseline_value": _finite(j.baseline_value), "beats_baseline": j.beats_baseline, "note": j.note,
             }

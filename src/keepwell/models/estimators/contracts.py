@@ -184,6 +184,7 @@ class Contracts:
             used += [Parameter(f"contract_equity{end}", v) for end, v in (("", total), ("_low", total - half), ("_high", total + half))]
         return Estimate(
             of_some=pa.table(columns),
+            data_from=EPOCH + timedelta(days=int(spells.start.min())),
             parameters=used,
             judgements=_judgements(tried, today),
             verdict=_verdict(sight, best, len(lasting), float(stays.mean()), ahead, None if are_payments else total, adds=adds),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from keepwell.models.comments.titles import driver_title
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.estimators.topics import LEAST_RECENT, NAMES, RECENT_DAYS
 from keepwell.models.importance import MOST_DRIVERS, Importance, importance
+from keepwell.models.population import EPOCH
 from keepwell.models.refusal import RefusedError
 
 LEAST_ANSWERS, LEAST_CUSTOMERS = 100, 50
@@ -48,6 +50,7 @@ class _Explained:
     drivers: list[_Driver]
     found: Importance
     correlations: list[float | None]
+    data_from: date
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,11 @@ class Drivers:
             judgements=[
                 Judgement(
                     f"r2_{e.metric}", e.found.tested_r2, n=e.found.n, baseline="best_single_driver", baseline_value=e.found.best_alone,
-                    beats_baseline=e.found.tested_r2 > e.found.best_alone, note="on customers not learned from",
+                    beats_baseline=e.found.tested_r2 > e.found.best_alone, note=sight.say("on customers not learned from", "在未参与学习的客户上检验"),
                 )
                 for e in explained
             ],
+            data_from=min(e.data_from for e in explained),
             verdict=("" if sight.is_chinese else " ").join(_told(sight, e) for e in explained),
         )  # fmt: skip
 
@@ -108,7 +112,13 @@ def _explained(sight: Sight, metric: str) -> _Explained:
             chinese=f"{chinese_name}：没有任何问题、等待或话题覆盖 {LEAST_KNOWN} 个回答。",
         )
     found = importance(answers.points, {d.key: d.value for d in drivers}, answers.customer, sight.choices.seed)
-    return _Explained(metric, drivers, found, [_correlation(d.value, answers.points) for d in drivers])
+    return _Explained(
+        metric,
+        drivers,
+        found,
+        [_correlation(d.value, answers.points) for d in drivers],
+        EPOCH + timedelta(days=int(answers.answered_on.min())),
+    )
 
 
 def _recent(sight: Sight, answers: Answers) -> tuple[Answers, bool]:

@@ -16,7 +16,7 @@ from keepwell.models.choices import BANDS
 from keepwell.models.choices_noted import noted
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.estimators.churn import Churn, FittedChurn, calibration_line
-from keepwell.models.features import FEATURES, features, first_paid, reason
+from keepwell.models.features import FEATURES, features, first_paid, reason, template
 from keepwell.models.judging import Discrimination, discrimination, gain
 from keepwell.models.population import EPOCH, population
 from keepwell.models.refusal import RefusedError
@@ -29,6 +29,9 @@ DRIFT_BINS = 10
 ROUNDS = 120
 MOST_LEARNED = 30_000  # customers: more teach nothing that these do not, and take their time
 MOST_REASONED = 50_000  # customers whose reasons are told
+# these grow with the mere passing of time
+TENURE = ("days_since_first_order", "days_subscribed")
+MOVED = 0.25  # from which index on a feature has moved
 NEVER = 3_650.0  # days since an order of who has none
 
 
@@ -152,15 +155,17 @@ class Leaving:
             "top_reasons": pa.array(reasons, pa.string()),
         }
         naive_judged = discrimination(naive, held.left, held.whose)
+        drift = _drift(train, now)
         rules, changed = noted(sight, self.name, dict(zip(names[1:], sight.choices.churn_bands, strict=True)))
         return Estimate(
             of_some=pa.table(scores),
+            tables={"calibration_points": _points(judged if is_better else naive_judged)},
             parameters=[
                 Parameter("is_contract", float(is_contract)), Parameter("horizon_days", split[1]), Parameter("embargo_days", split[0]),
                 Parameter("is_model_used", float(is_better)), *(Parameter(f"band_from_{b}", v) for b, v in zip(names[1:], sight.choices.churn_bands, strict=True)), *rules,
             ],
-            judgements=_judgements(judged, naive_judged, rule, cuts[0], held, today, is_better=is_better, gained=gained, drift=_drift(train, now)),
-            verdict=_verdict(sight, judged, naive_judged, rule, bands, is_better=is_better, is_contract=is_contract) + changed,
+            judgements=_judgements(judged, naive_judged, rule, cuts[0], held, today, is_better=is_better, gained=gained, drift=_drift_told(sight, drift)),
+            verdict=_verdict(sight, judged, naive_judged, rule, bands, is_better=is_better, is_contract=is_contract) + _moved(sight, drift) + changed,
         )  # fmt: skip
 
 
@@ -234,6 +239,8 @@ def _drift(train: Rows, now: Rows) -> tuple[str, float]:
     """The feature that has moved most since it was learned from, by the population stability index."""
     worst = ("", 0.0)
     for name, values in train.columns.items():
+        if name in TENURE:
+            continue
         before, after = values[np.isfinite(values)], now.columns[name][np.isfinite(now.columns[name])]
         if len(before) < LEAST_CUSTOMERS or len(after) < LEAST_CUSTOMERS:
             continue
@@ -244,6 +251,37 @@ def _drift(train: Rows, now: Rows) -> tuple[str, float]:
         if index > worst[1]:
             worst = (name, index)
     return worst
+
+
+def _drift_told(sight: Sight, drift: tuple[str, float]) -> tuple[str | None, float]:
+    """The index with the feature's name and words."""
+    name, index = drift
+    return (sight.say(f"{name}: {template(name, is_chinese=False)}", f"{name}：{template(name, is_chinese=True)}") if name else None), index
+
+
+def _moved(sight: Sight, drift: tuple[str, float]) -> str:
+    name, index = drift
+    if index <= MOVED:
+        return ""
+    english, chinese = (template(name, is_chinese=c) for c in (False, True))
+    return sight.say(
+        f" One feature has moved since it was learned from: “{english}” (PSI {index:.2f}).",
+        f"自学习以来，有一个特征已明显变化：“{chinese}”（PSI {index:.2f}）。",
+    )
+
+
+def _points(judged: Discrimination) -> pa.Table:
+    """The bins, that of the highest probabilities first."""
+    size = len(judged.counts)
+    down = slice(None, None, -1)
+    return pa.table({
+        "model": pa.array([Leaving.name] * size, pa.string()),
+        "bin": pa.array(range(1, size + 1), pa.int64()),
+        "n": pa.array(judged.counts[down], pa.int64()),
+        "predicted": pa.array(judged.predicted[down], pa.float64()),
+        "observed": pa.array(judged.observed[down], pa.float64()),
+        "cumulative_lift": pa.array(judged.cumulative_lift[down], pa.float64()),
+    })  # fmt: skip
 
 
 def _reasons(fitted: FittedChurn, now: Rows, probability: Floats, sight: Sight) -> list[str | None]:

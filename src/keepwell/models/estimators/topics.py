@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from keepwell.models.comments.stored import METRICS, Comments, comments_of, day_
 from keepwell.models.comments.titles import title_of
 from keepwell.models.comments.topics import LEAST_COMMENTS, FittedTopics, Topic, Topics
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
+from keepwell.models.population import EPOCH
 from keepwell.models.refusal import RefusedError
 
 RECENT_DAYS = 365
@@ -76,9 +78,10 @@ class CommentTopics:
         return Estimate(
             tables={"topics": _topic_rows(told, sentiment), "topic_quotes": _quote_rows(told, fitted, comments)},
             parameters=_parameters(comments, fitted, feeling, is_recent=is_recent),
-            judgements=[j for judged in feeling.judged.values() for j in _judgements(judged, feeling)]
+            judgements=[j for judged in feeling.judged.values() for j in _judgements(sight, judged, feeling)]
             + [Judgement("share_with_a_topic", float(fitted.members.any(axis=1).mean()), n=len(comments))],
             verdict=_verdict(sight, told, comments, is_recent=is_recent),
+            data_from=EPOCH + timedelta(days=int(comments.answered_on.min())),
             for_later=_for_later(comments, fitted, sentiment),
         )
 
@@ -166,7 +169,7 @@ def _parameters(comments: Comments, fitted: FittedTopics, feeling: FittedSentime
     ]
 
 
-def _judgements(judged: Judged, feeling: FittedSentiment) -> list[Judgement]:
+def _judgements(sight: Sight, judged: Judged, feeling: FittedSentiment) -> list[Judgement]:
     """Sentiment on texts not learned from: the learned one beside the list of words, else that list beside the commoner mood."""
     k, learned = judged.language, judged.learned
     is_used = k in feeling.models
@@ -176,7 +179,10 @@ def _judgements(judged: Judged, feeling: FittedSentiment) -> list[Judgement]:
     found = [
         Judgement(
             f"sentiment_accuracy_{k}", accuracy, n=judged.texts, baseline=best[0], baseline_value=best[1], beats_baseline=accuracy > best[1],
-            note=f"{'learned' if is_used else 'lexicon'} is used; each different text counts once",
+            note=sight.say(
+                f"{'learned' if is_used else 'lexicon'} is used; each different text counts once",
+                f"采用{'学习模型' if is_used else '词典'}；相同文本只计一次",
+            ),
         )
     ]  # fmt: skip
     shown = judged.lexicon if learned is None else learned
