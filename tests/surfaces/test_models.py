@@ -14,7 +14,10 @@ from factories.surfaces import Surfaces
 from factories.voices import answers
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.models.estimator import REGISTRY, estimator
+from keepwell.models.estimators.lifecycle import STAGES
 from keepwell.surfaces.cli.app import app
+from keepwell.surfaces.cli.judged import baseline_title, measure_title
+from keepwell.surfaces.words import words_of
 
 # churn is one of the estimators
 pytestmark = boosted
@@ -69,7 +72,61 @@ def test_a_model_shows_back_test_and_parameters(site: Surfaces) -> None:
     assert {"horizon_days", "customer_equity"} <= {p["parameter"] for p in told["parameters"]}
     text = shown(site, "model", "clv")
     assert ("客户终身价值" in text) == is_chinese(site)
-    assert "mean_absolute_error" in text
+    assert ("平均绝对误差" in text) == is_chinese(site)
+    assert "mean_absolute_error" not in text
+    assert told["data_from"] < error["trained_until"]
+    assert told["data_until"] == str(TODAY)
+    assert all(day in text for day in (told["data_from"], error["trained_until"], str(TODAY)))
+
+
+def test_every_measure_and_baseline_has_words(site: Surfaces) -> None:
+    word = words_of(site.python.place.settings.locale)
+    for model in site.ask("models"):
+        for m in model["measures"]:
+            title = measure_title(m["measure"], word)
+            assert "_" not in title, title
+            if is_chinese(site):
+                assert re.search(r"[\u4e00-\u9fff]", title), title
+            if m["baseline"]:
+                assert baseline_title(m["baseline"], word) != m["baseline"] or m["baseline"] == "chance"
+
+
+def test_notes_are_shown(site: Surfaces) -> None:
+    (drift,) = [m for m in site.ask("model", "churn")["measures"] if m["measure"] == "drift"]
+    assert drift["note"]
+    assert drift["note"].split()[0][:5] in shown(site, "model", "churn")
+
+
+def test_churn_shows_its_calibration(site: Surfaces) -> None:
+    told = site.ask("model", "churn")
+    assert [r["bin"] for r in told["rows"]] == list(range(1, 11))
+    assert told["rows"][-1]["cumulative_lift"] == pytest.approx(1)
+    assert ("累计提升度" in shown(site, "model", "churn")) == is_chinese(site)
+
+
+def test_rfm_shows_which_scores_lead_to_which_group(site: Surfaces) -> None:
+    told = site.ask("model", "rfm")
+    assert told["rows"][0] | {"label": ""} == {"group": "champions", "label": "", "recency": "4-5", "frequency": "4-5", "money": "4-5"}
+    assert ("冠军客户" in shown(site, "model", "rfm")) == is_chinese(site)
+    assert {p["parameter"] for p in told["parameters"]} >= {"recency_1", "money_4"}
+
+
+def test_cohorts_show_a_triangle(site: Surfaces) -> None:
+    rows = site.ask("model", "cohorts")["rows"]
+    assert [r["cohort"] for r in rows] == sorted(r["cohort"] for r in rows)
+    assert all(r["shares"][0] == 1 for r in rows[:-1])
+    # each line ends in the month that is not over
+    assert all(None not in r["shares"][:-1] for r in rows)
+    text = shown(site, "model", "cohorts")
+    assert f"{rows[0]['shares'][1]:.0%}" in text
+    assert rows[0]["cohort"] in text
+
+
+def test_lifecycle_shows_its_rules(site: Surfaces) -> None:
+    rows = site.ask("model", "lifecycle")["rows"]
+    assert [r["stage"] for r in rows] == [*STAGES, "lead"]
+    assert "180" in rows[0]["rule"]
+    assert rows[0]["label"] in shown(site, "model", "lifecycle")
 
 
 def test_an_unknown_model_answers_with_the_nearest(site: Surfaces) -> None:

@@ -1,5 +1,6 @@
 """What runs wrote of customers and models, read back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -15,10 +16,13 @@ from keepwell.lake.runs import Run
 from keepwell.models.comments.cards import driver_rows, topic_rows
 from keepwell.models.comments.stored import quoted_sentences
 from keepwell.models.estimator import REGISTRY, Previous, estimator
+from keepwell.models.estimators import lifecycle, rfm
 from keepwell.models.products import names_today, shown
 from keepwell.models.results import REFUSED, STATES, VERDICT, previous_of
 
+Labels = Mapping[str, tuple[str, str]]
 HIDDEN = {"run_id", "model", "source", "batch_id", "updated_at"}
+WINDOW = {"data_from", "data_until"}  # told once for all measures
 MOST_RULES = 10  # that a card shows, the closest first
 
 
@@ -35,12 +39,15 @@ class ModelCard:
     refused: str | None
     measures: tuple[dict[str, Any], ...]
     parameters: tuple[dict[str, Any], ...]
+    data_from: date | None = None  # of what it looked at; unknown of runs before this was kept
+    data_until: date | None = None
     rows: tuple[dict[str, Any], ...] = ()  # of a single card: what it found, where that is a list
 
     def to_json(self) -> dict[str, Any]:
         shown = dict(self.__dict__)
         return shown | {
             "as_of": self.as_of.isoformat(),
+            **{n: day.isoformat() if day else None for n, day in (("data_from", self.data_from), ("data_until", self.data_until))},
             "measures": list(self.measures),
             "parameters": list(self.parameters),
             "rows": list(self.rows),
@@ -90,12 +97,34 @@ def model_cards(lake: Lake, locale: Locale, run_id: str | None = None) -> list[M
     return [_card(name, run, locale, reports, parameters) for name in known]
 
 
-def model_card(lake: Lake, locale: Locale, name: str, run_id: str | None = None) -> ModelCard:
-    """That estimator of a run with its rows; an unknown name answers with the nearest one."""
+def model_card(lake: Lake, locale: Locale, name: str, run_id: str | None = None, own: Labels | None = None) -> ModelCard:
+    """That estimator of a run with its rows; an unknown name answers with the nearest one. ``own`` are words of the workspace's groups."""
     found = {c.name: c for c in model_cards(lake, locale, run_id)}
     if name not in found:
         raise unknown("model", name, found)
-    return replace(found[name], rows=tuple(_rows(lake, run_with_scores(lake, run_id), name, locale)))
+    card = found[name]
+    if card.refused:
+        return card
+    numbers = {p["parameter"]: p["value"] for p in card.parameters if p["value"] is not None}
+    if name in RULES:
+        return replace(card, rows=tuple(RULES[name](numbers, own or {}, locale)))
+    return replace(card, rows=tuple(_rows(lake, run_with_scores(lake, run_id), name, locale)))
+
+
+def _groups(numbers: Mapping[str, float], own: Labels, locale: Locale) -> list[dict[str, Any]]:
+    place = 1 if locale is Locale.CHINESE else 0
+    labels = {**rfm.LABELS, **own}
+    return [{"group": r["group"], "label": labels.get(r["group"], (r["group"],) * 2)[place], **r} for r in rfm.map_of(numbers)]
+
+
+def _stages(numbers: Mapping[str, float], _own: Labels, locale: Locale) -> list[dict[str, Any]]:
+    place = 1 if locale is Locale.CHINESE else 0
+    told = lifecycle.rules(int(numbers["inactive_days"]))
+    return [{"stage": stage, "label": lifecycle.LABELS[stage][place], "rule": words[place]} for stage, words in told.items()]
+
+
+# models whose rows are the rules that the run used, as its parameters tell them
+RULES = {"rfm": _groups, "lifecycle": _stages}
 
 
 def _rows(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any]]:
@@ -111,9 +140,30 @@ def _rows(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any
     if name == "clusters":
         rows = rows_of_run(lake, run, "personas", "*", "order by customers desc, cluster").to_pylist()
         return [{"cluster": r["cluster"], "name": r[f"name_{locale}"], "description": r[f"description_{locale}"]} for r in rows]
+    if name == "churn" and "calibration_points" in run.results:
+        points = rows_of_run(lake, run, "calibration_points", "*", "order by bin").to_pylist()
+        return [{c: p[c] for c in ("bin", "n", "predicted", "observed", "cumulative_lift")} for p in points]
+    if name == "cohorts":
+        return _triangle(lake, run)
     if name in {"topics", "drivers"} and name in run.results:
         return _voices(lake, run, name, locale)
     return []
+
+
+def _triangle(lake: Lake, run: Run) -> list[dict[str, Any]]:
+    """Monthly cohorts of all customers, each with its shares by age (classic); a month that is not over is empty."""
+    cells = rows_of_run(
+        lake,
+        run,
+        "cohort_values",
+        "cohort, cohort_size, value",
+        "and kpi = 'cohort_retention_classic' and dimension = '' order by cohort, age_months",
+    ).to_pylist()
+    found: dict[date, dict[str, Any]] = {}
+    for c in cells:
+        row = found.setdefault(c["cohort"], {"cohort": f"{c['cohort']:%Y-%m}", "customers": c["cohort_size"], "shares": []})
+        row["shares"].append(None if c["value"] is None else float(c["value"]))
+    return list(found.values())
 
 
 def _voices(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any]]:
@@ -132,6 +182,7 @@ def _card(name: str, run: Run, locale: Locale, reports: list[dict[str, Any]], pa
     told = estimator(name)
     mine = [r for r in reports if r["model"] == name]
     notes = {r["measure"]: r["note"] for r in mine}
+    window = next((r for r in mine if r.get("data_until")), {})
     return ModelCard(
         name=name,
         title=told.title[place],
@@ -140,6 +191,8 @@ def _card(name: str, run: Run, locale: Locale, reports: list[dict[str, Any]], pa
         as_of=run.as_of,
         verdict=notes.get(VERDICT),
         refused=notes.get(REFUSED),
-        measures=tuple({k: v for k, v in r.items() if k not in HIDDEN} for r in mine if r["measure"] not in {VERDICT, REFUSED}),
+        data_from=window.get("data_from"),
+        data_until=window.get("data_until"),
+        measures=tuple({k: v for k, v in r.items() if k not in HIDDEN | WINDOW} for r in mine if r["measure"] not in {VERDICT, REFUSED}),
         parameters=tuple({k: p[k] for k in ("parameter", "value", "standard_error")} for p in parameters if p["model"] == name),
     )

@@ -263,7 +263,7 @@ class Workspace:
 
     def model(self, name: str, run: str | None = None) -> ModelCard:
         """One of :meth:`models`."""
-        return model_card(self.lake, self.place.settings.locale, name, run)
+        return model_card(self.lake, self.place.settings.locale, name, run, self.group_labels)
 
     def transitions(self, state: str, *, since: str | date | None = None, until: str | date | None = None) -> Moves:
         """How many customers went from each tier, lifecycle stage (``lifecycle``) or RFM group (``rfm``) to each other between two runs.

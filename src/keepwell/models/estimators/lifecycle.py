@@ -12,6 +12,7 @@ from keepwell.models.estimators.rfm import coded
 from keepwell.models.population import Population
 from keepwell.models.refusal import RefusedError
 
+GROWING, DECLINING = 1.1, 0.7  # times the spend of the half-year before
 STAGES = ("lost", "dormant", "returned", "new", "growing", "declining", "mature")
 LABELS = {
     "lead": ("Lead", "潜在客户"),
@@ -25,6 +26,21 @@ LABELS = {
 }
 
 
+def rules(inactive_days: int) -> dict[str, tuple[str, str]]:
+    """Of each stage its rule in words, in the order in which they are asked."""
+    n = inactive_days
+    return {
+        "lost": (f"no order for more than {2 * n} days", f"超过 {2 * n} 天未下单"),
+        "dormant": (f"no order for more than {n} days", f"超过 {n} 天未下单"),
+        "returned": (f"ordered within {n} days, after a gap of more than {n}", f"{n} 天内下单，且此前间隔超过 {n} 天"),
+        "new": (f"first order within {n} days", f"{n} 天内首次下单"),
+        "growing": (f"spends more than {GROWING:g} times as much in 180 days as in the 180 before", f"近 180 天消费超过此前 180 天的 {GROWING:g} 倍"),
+        "declining": (f"spends less than {DECLINING:g} times as much in 180 days as in the 180 before", f"近 180 天消费不足此前 180 天的 {DECLINING:g} 倍"),
+        "mature": ("everybody else who has bought", "其余买家"),
+        "lead": ("has not bought yet", "尚未购买"),
+    }  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Lifecycle:
     """The first rule that fits counts; N are ``inactive_days``, by default the workspace's.
@@ -35,8 +51,8 @@ class Lifecycle:
     """
 
     inactive_days: int | None = None
-    growing: float = 1.1
-    declining: float = 0.7
+    growing: float = GROWING
+    declining: float = DECLINING
 
     name: ClassVar[str] = "lifecycle"
     title: ClassVar[tuple[str, str]] = ("Lifecycle", "客户生命周期")

@@ -1,6 +1,6 @@
 """RFM: how recently, how often and for how much a customer bought, as scores; and the groups to which they lead."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.summary import Floats, Ints
 from keepwell.models.choices import DIMENSIONS, Group, Range, RfmChoices
-from keepwell.models.choices_noted import noted
+from keepwell.models.choices_noted import CHOSEN, noted
 from keepwell.models.estimator import Estimate, Parameter, Sight
 from keepwell.models.refusal import RefusedError
 from keepwell.models.scoring import quantile_thresholds, scored
@@ -194,6 +194,22 @@ class Rfm:
                 f"The last order is {newest} days old; RFM needs one of the last {self.recent_days} days.", "Import the newest orders.",
                 chinese=f"最近一单距今 {newest} 天，RFM 需要最近 {self.recent_days} 天内的订单。", chinese_hint="请导入最新订单。",
             )  # fmt: skip
+
+
+def map_of(parameters: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Which scores lead to which group, by the rules that a run kept as its parameters."""
+    own: dict[str, dict[str, int]] = {}
+    for name, value in parameters.items():
+        group, _, end = name.removeprefix(CHOSEN).rpartition(".")
+        if group.startswith("group_"):
+            own.setdefault(group, {})[end] = int(value)
+    groups = tuple(
+        Group(key.partition(".")[2], ("", ""), *((ends[f"{d}_from"], ends[f"{d}_to"]) for d in DIMENSIONS))
+        for key, ends in sorted(own.items(), key=lambda o: int(o[0].partition(".")[0].removeprefix("group_")))
+    )
+    levels = int(parameters.get(f"{CHOSEN}levels", 5))
+    nothing = np.zeros(0)
+    return FittedRfm(Rfm(levels=levels, groups=groups or GROUPS), nothing, nothing, nothing).map()
 
 
 def coded(places: Ints, names: Sequence[str]) -> pa.Array:

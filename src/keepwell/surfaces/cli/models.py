@@ -11,12 +11,16 @@ from rich.text import Text
 from keepwell.core.settings import Locale
 from keepwell.models.stored import ModelCard
 from keepwell.models.transitions import Transitions, labels
+from keepwell.surfaces.cli.cohorts import triangle
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
+from keepwell.surfaces.cli.judged import baseline_title, measure_title
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.cli.voices import VOICES
 from keepwell.surfaces.words import words_of
 
 Say = Callable[[str], str]
+# model -> its rows as tables of their own
+TABLES = {**VOICES, "cohorts": triangle}
 RunOption = Annotated[str | None, typer.Option(help="What this run found instead of the published one.")]
 
 
@@ -63,11 +67,12 @@ def _shown(found: ModelCard, word: Say) -> Group:
         Text(f"{found.title} ({found.name})", style="bold"),
         Text(found.meaning),
         Text(word("customer_as_of").format(day=found.as_of, run=found.run_id)),
+        *_window(found, word),
         Text(),
         Text(found.verdict or f"{word('refused')}: {found.refused}"),
     ]
     if found.rows:
-        parts += [Text(), *(VOICES[found.name](found.rows, word) if found.name in VOICES else [_rows(found, word)])]
+        parts += [Text(), *(TABLES[found.name](found.rows, word) if found.name in TABLES else [_rows(found, word)])]
     if found.measures:
         parts += [Text(), _measures(found, word)]
     if found.parameters:
@@ -75,26 +80,44 @@ def _shown(found: ModelCard, word: Say) -> Group:
     return Group(*parts)
 
 
+def _window(found: ModelCard, word: Say) -> list[Text]:
+    """From when to when the data go, and until when was learned and tested."""
+    told = []
+    if found.data_from and found.data_until:
+        told.append(word("data_window").format(since=found.data_from, until=found.data_until))
+    splits = dict.fromkeys((m["trained_until"], m["tested_until"]) for m in found.measures if m["trained_until"])
+    told += [word("time_split").format(trained=trained, tested=tested) for trained, tested in splits]
+    return [Text(line) for line in told]
+
+
 def _rows(found: ModelCard, word: Say) -> Table:
     shown = Table(box=None, pad_edge=False)
-    for name in found.rows[0]:
-        shown.add_column(word(f"row_{name}"), justify="right" if name in {"orders", "confidence", "lift"} else "left")
+    hidden = {"group", "stage"}  # codes that stand beside their words
+    names = [n for n in found.rows[0] if n not in hidden]
+    for name in names:
+        shown.add_column(word(f"row_{name}"), justify="right" if isinstance(found.rows[0][name], int | float) else "left")
     for row in found.rows:
-        shown.add_row(*(Text(_number(v) if isinstance(v, int | float) else str(v)) for v in row.values()))
+        shown.add_row(*(Text(_number(v) if isinstance(v, int | float) else str(v)) for v in (row[n] for n in names)))
     return shown
 
 
 def _measures(found: ModelCard, word: Say) -> Table:
     shown = Table(box=None, pad_edge=False)
-    shown.add_column(word("measure"), no_wrap=True)
-    for name in ("value", "interval", "baseline", "n", "tested_until"):
+    shown.add_column(word("measure"))
+    for name in ("value", "interval", "baseline", "n"):
         shown.add_column(word(name), justify="right")
+    has_notes = any(m["note"] for m in found.measures)
+    if has_notes:
+        shown.add_column(word("note"))
     for m in found.measures:
         interval = f"{_number(m['ci_low'])} – {_number(m['ci_high'])}" if m["ci_low"] is not None else ""
-        baseline = f"{_number(m['baseline_value'])} ({m['baseline']})" if m["baseline"] else ""
+        named = (
+            word("value_of").format(value=_number(m["baseline_value"]), name=baseline_title(m["baseline"], word)) if m["baseline"] else ""
+        )
         style = {True: "green", False: "yellow"}.get(m["beats_baseline"], "")
         n = f"{m['n']:,}" if m["n"] is not None else ""
-        shown.add_row(Text(m["measure"]), Text(_number(m["value"]), style=style), interval, baseline, n, str(m["tested_until"] or ""))
+        note = [Text(m["note"] or "", style="dim")] if has_notes else []
+        shown.add_row(Text(measure_title(m["measure"], word)), Text(_number(m["value"]), style=style), interval, named, n, *note)
     return shown
 
 
