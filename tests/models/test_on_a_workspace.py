@@ -255,6 +255,18 @@ def test_refusals_are_in_the_language_of_the_workspace(tmp_path: Path, name: str
         assert not re.search(r"[a-z]{3,} [a-z]{2,}", note), note
 
 
+def test_clv_says_in_chinese_why_every_order_counts_alike(tmp_path: Path) -> None:
+    rows = [{**o, "amount": 20.0, "margin": 8.0} for o in orders()[0]]
+    found = found_in(a_shop(tmp_path / "shop", rows), locale=Locale.CHINESE)
+    (verdict,) = [r["note"] for r in of(found, "model_reports") if (r["model"], r["measure"]) == ("clv", "verdict")]
+    assert "每单按平均价值计算：消费金额" in verdict
+
+
+def test_reports_tell_the_window_of_the_data(results: Results) -> None:
+    reports = [r for r in of(results, "model_reports") if r["measure"] != "refused"]
+    assert all(FIRST <= r["data_from"] < r["data_until"] == TODAY for r in reports)
+
+
 def test_without_orders_and_answers_nothing_is_estimated(tmp_path: Path) -> None:
     assert found_in(a_shop(tmp_path / "shop", [])).tables == {}
 

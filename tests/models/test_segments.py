@@ -11,10 +11,11 @@ from factories import cdnow
 from factories.journey import DATA, needs
 from keepwell.core.errors import WrongUseError
 from keepwell.models.choices import Group
+from keepwell.models.choices_noted import CHOSEN
 from keepwell.models.estimators.clusters import Clusters
 from keepwell.models.estimators.cohorts import Cohorts
 from keepwell.models.estimators.lifecycle import STAGES, Lifecycle
-from keepwell.models.estimators.rfm import GROUPS, Rfm
+from keepwell.models.estimators.rfm import GROUPS, FittedRfm, Rfm, map_of
 from keepwell.models.estimators.tiers import NAMES, Tiers
 from keepwell.models.population import Population
 from keepwell.models.refusal import RefusedError
@@ -215,6 +216,14 @@ def test_planted_groups_are_found() -> None:
 def test_clusters_are_the_same_again_to_the_last_digit() -> None:
     table = three_groups()
     assert (Clusters().fit(table).centres == Clusters().fit(table).centres).all()
+
+
+def test_the_map_of_groups_is_read_back_from_what_a_run_kept() -> None:
+    own = (Group("vip", ("VIP", "贵宾"), (3, 3), (2, 3), (1, 3)), Group("rest", ("The rest", "其他"), (1, 3), (1, 3), (1, 3)))
+    for rules in (Rfm(), Rfm(levels=3), Rfm(levels=3, groups=own)):
+        kept = {f"{CHOSEN}{name}": value for name, value in rules.settings.items()}
+        nothing = np.zeros(0)
+        assert map_of(kept) == FittedRfm(rules, nothing, nothing, nothing).map()
 
 
 def test_customers_who_are_all_the_same_are_refused() -> None:

@@ -18,7 +18,7 @@ def noted(sight: Sight, model: str, settings: Mapping[str, float]) -> tuple[list
     changed = [n for n in dict.fromkeys((*was, *settings)) if was.get(n) != settings.get(n)]
     if not changed:
         return kept, ""
-    told = ", ".join(f"{n} {_shown(was.get(n))} → {_shown(settings.get(n))}" for n in changed[:MOST_TOLD])
+    told = sight.say(", ", "，").join(f"{n} {_shown(was.get(n))} → {_shown(settings.get(n))}" for n in changed[:MOST_TOLD])
     told += " …" if len(changed) > MOST_TOLD else ""
     return kept, sight.say(f" Set otherwise than in {sight.previous.run_id}: {told}.", f"设置与 {sight.previous.run_id} 不同：{told}。")
 

@@ -127,7 +127,10 @@ class NextProduct:
     def estimate(self, sight: Sight) -> Estimate:
         customer, product, day, names = _purchases(sight)
         if len(names) <= TOP:
-            raise RefusedError(f"{len(names)} products have been bought; with {TOP} or fewer, naming {TOP} of them foretells nothing.")
+            raise RefusedError(
+                f"{len(names)} products have been bought; with {TOP} or fewer, naming {TOP} of them foretells nothing.",
+                chinese=f"仅有 {len(names)} 种商品被购买；不超过 {TOP} 种时，推荐 {TOP} 种没有意义。",
+            )
         p = sight.population
         cut = p.today - TEST_DAYS
         judged = self.evaluate(customer, product, day, cut)

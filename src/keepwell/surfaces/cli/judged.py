@@ -17,7 +17,7 @@ def measure_title(code: str, word: Say) -> str:
     """The words of a measure; a code without any is shown as it is."""
     family, _, measure = code.rpartition(".")
     if family:
-        return f"{FAMILIES.get(family) or baseline_title(family, word)}: {measure_title(measure, word)}"
+        return word("measure_of").format(model=FAMILIES.get(family) or baseline_title(family, word), measure=measure_title(measure, word))
     found = OF.fullmatch(code)
     if found:
         of = f"of_{found[2]}"

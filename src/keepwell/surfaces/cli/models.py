@@ -41,7 +41,7 @@ def list_models(context: typer.Context, run: RunOption = None, format_: FormatOp
         shown = Table(word("model"), word("found"), box=None, pad_edge=False)
         for m in found:
             shown.add_row(
-                Text(m.name, style="bold"), Text(m.verdict or f"{word('refused')}: {m.refused}", style="" if m.verdict else "yellow")
+                Text(m.name, style="bold"), Text(m.verdict or word("refused").format(why=m.refused), style="" if m.verdict else "yellow")
             )
         return shown
 
@@ -69,7 +69,7 @@ def _shown(found: ModelCard, word: Say) -> Group:
         Text(word("customer_as_of").format(day=found.as_of, run=found.run_id)),
         *_window(found, word),
         Text(),
-        Text(found.verdict or f"{word('refused')}: {found.refused}"),
+        Text(found.verdict or word("refused").format(why=found.refused)),
     ]
     if found.rows:
         parts += [Text(), *(TABLES[found.name](found.rows, word) if found.name in TABLES else [_rows(found, word)])]
