@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from threadpoolctl import threadpool_limits
 
 from keepwell.core.errors import WrongUseError
-from keepwell.models.importance import importance
+from keepwell.models.shapley import importance
 
 
 def test_drivers_that_do_not_hang_together_explain_their_squared_correlation() -> None:
