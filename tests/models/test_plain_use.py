@@ -1,15 +1,23 @@
 """Estimators on their own from Python: every name works again and again, and odd plain tables are refused with a hint."""
 
+import math
 import pkgutil
 import subprocess
 import sys
+from datetime import date
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import keepwell as kw
 from keepwell import models
+from keepwell.core.errors import WrongUseError
+from keepwell.models.btyd.model import FittedBuying
+from keepwell.models.refusal import RefusedError
 
 
 @pytest.mark.parametrize(("package", "names"), [(models, models.__all__), (kw, [n for n in kw.__all__ if n != "models"])])
@@ -28,3 +36,124 @@ def test_importance_can_be_asked_for_twice() -> None:
     x = rng.normal(size=300)
     first, again = (kw.models.importance(x + rng.normal(size=300), {"x": x}) for _ in range(2))
     assert first.drivers == again.drivers == ("x",)
+
+
+# ------------------------------------------------------------ what is given
+
+DAY = date(2026, 1, 5)
+HUNDRED = np.arange(1.0, 101.0)
+SOME = {"recency": HUNDRED, "frequency": HUNDRED, "money": HUNDRED}
+THREE = np.tile([1.0, 50.0, 900.0], 100) * np.linspace(1, 1.2, 300)
+
+
+@pytest.mark.parametrize(
+    "wrong", [[1.0, math.nan], [1.0, None], [1.0, math.inf], ["1", "2"], [[1], [2]], "12", pd.Series([1, None], dtype="Int64")]
+)
+def test_numbers_are_finite_numbers(wrong: Any) -> None:
+    for call in (
+        lambda: kw.models.Rfm().fit({"recency": wrong, "frequency": [1, 2], "money": [1, 2]}),
+        lambda: kw.models.Rfm().fit(SOME).score({"recency": wrong, "frequency": [1, 2], "money": [1, 2]}),
+        lambda: kw.models.Tiers().assign(wrong),
+        lambda: kw.models.BetaGeo().fit({"x": wrong, "t_x": [0, 0], "age": [9, 9]}),
+        lambda: kw.models.Summary(np.array([0, 0]), wrong, np.array([9.0, 9.0])),
+        lambda: kw.models.importance(wrong, {"x": [1, 2]}),
+        lambda: kw.models.Clusters().fit({"recency": wrong}),
+    ):
+        with pytest.raises(WrongUseError) as error:
+            call()
+        assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"recency": [1, 2], "frequency": [1], "money": [1]},
+        {"recency": [1], "frequency": [1]},
+        [1],
+        pa.table([[1], [2]], names=["money", "money"]),
+    ],
+)
+def test_tables_are_whole(table: Any) -> None:
+    with pytest.raises(WrongUseError) as error:
+        kw.models.Rfm().fit(table)
+    assert error.value.hint
+
+
+def test_what_is_asked_of_rfm_is_checked() -> None:
+    for wrong in ({"thresholds": ([1, 2, 3, 4],) * 2}, {"thresholds": ([1, 2, 3, math.nan],) * 3}, {"weights": (1, 1, math.nan)}):
+        with pytest.raises(WrongUseError):
+            kw.models.Rfm(**wrong)
+    with pytest.raises(RefusedError, match="no customers"):
+        kw.models.Rfm().fit({"recency": [], "frequency": [], "money": []})
+
+
+@pytest.mark.parametrize(
+    ("who", "when", "told"),
+    [
+        (["a", None], [DAY, DAY], "row 2"),
+        (["a", math.nan], [DAY, DAY], "row 2"),
+        (["", "a"], [DAY, DAY], "row 1"),
+        (["a", "b"], [20_190_101, 20_190_102], "the number 20190101 in row 1"),
+        (["a", "b"], ["20190101", "2019-01-02"], "no date"),
+        (["a", "b"], ["now", "2019-01-02"], "no date"),
+        (["a", "b"], [DAY, None], "row 2"),
+        (["a", "b"], np.array(["2026-01-05", "NaT"], "datetime64[D]"), "row 2"),
+        (["a", "b"], [None, None], "row 1"),
+        (["a"], [DAY, DAY], "differ in length"),
+    ],
+)
+def test_a_log_has_a_customer_and_a_date_in_every_row(who: Any, when: Any, told: str) -> None:
+    for read in (kw.models.Summary.of_log, kw.models.Cohorts().fit):
+        with pytest.raises(WrongUseError, match=told) as error:
+            read({"customer_id": who, "ordered_on": when}, DAY)
+        assert error.value.hint
+    with pytest.raises(WrongUseError):
+        kw.models.Cohorts().fit({"customer_id": ["a"], "ordered_on": [DAY]}, None)
+
+
+def test_a_day_may_be_told_as_text() -> None:
+    log = {"customer_id": [7, 7], "ordered_on": ["2026-01-01", "2026-01-05T10:00:00"]}
+    assert kw.models.Summary.of_log(log, "2026-01-31").t_x.tolist() == [4.0]
+    assert kw.models.Cohorts().fit(log, "2026-01-31").size.tolist() == [1]
+
+
+@pytest.mark.parametrize("days", [-30, 0, math.nan, math.inf, "a", None, True, 10**9])
+def test_a_forecast_looks_ahead(days: Any) -> None:
+    with pytest.raises(WrongUseError, match="days ahead"):
+        FittedBuying(None, None).predict(days)  # type: ignore[arg-type]
+
+
+def test_a_summary_counts_whole_days_of_each_customer() -> None:
+    with pytest.raises(WrongUseError, match=r"1\.5"):
+        kw.models.BetaGeo().fit({"x": [1.5], "t_x": [3], "age": [9]})
+    with pytest.raises(WrongUseError, match="differ in length"):
+        kw.models.Summary([1], [3], [9], ["a", "b"])
+    assert kw.models.Summary([1], [3], [9], ["a"]).x.tolist() == [1]
+
+
+def test_importance_of_what_does_not_differ_is_refused() -> None:
+    for score, customer in ((np.ones(50), None), (HUNDRED, np.ones(100))):
+        with pytest.raises(RefusedError):
+            kw.models.importance(score, {"x": np.arange(len(score))}, customer)
+    with pytest.raises(WrongUseError):
+        kw.models.importance(HUNDRED, {"x": HUNDRED}, ["a", None] * 50)
+    found = kw.models.importance(HUNDRED.tolist(), {"x": [*HUNDRED[1:], None]}, [f"c{i % 9}" for i in range(100)])
+    assert np.isfinite([found.r2, found.tested_r2, *found.low, *found.high]).all()
+
+
+def test_tiers_take_lists() -> None:
+    assert kw.models.Tiers().assign([80, 15, 5]).tolist() == [0, 1, 2]
+    assert kw.models.Tiers().assign(pa.array([80, 15, 5])).tolist() == [0, 1, 2]
+
+
+def test_clusters_read_features_only() -> None:
+    table = {"customer_id": [f"c{i}" for i in range(300)], "spend": THREE, "plan": ["a"] * 300}
+    assert kw.models.Clusters(k=3).fit({n: table[n] for n in ("customer_id", "spend")}).features == ("spend",)
+    for features in (None, ["spent"], "spend", [3]):
+        with pytest.raises(WrongUseError):
+            kw.models.Clusters().fit(table, features)
+    for wrong in ("3", 1, 2.5, True):
+        with pytest.raises(WrongUseError):
+            kw.models.Clusters(k=wrong)
+    with pytest.raises(WrongUseError):
+        kw.models.Clusters().fit({"customer_id": table["customer_id"]})

@@ -13,6 +13,7 @@ from keepwell.models.btyd.future import Outlook
 from keepwell.models.btyd.nbd import NegativeBinomial
 from keepwell.models.btyd.pareto import ParetoNbd
 from keepwell.models.btyd.summary import DAYS_A_WEEK, Floats, Groups, Ints, Summary, grouped
+from keepwell.models.tables import horizon_of
 
 LEVEL = 0.95
 
@@ -158,17 +159,18 @@ class FittedBuying:
         ``probability_active``, ``expected_orders`` with the 95 % predictive interval, ``probability_order`` within the horizon, and
         ``median_days`` until the next order (empty where it is less likely than not that there is any).
         """
+        horizon = horizon_of(horizon_days)
         s = self.summary if summary is None else Summary.of_table(summary)
         seen = Forecaster(self.model, s)
-        low, high = seen.orders_interval(horizon_days)
+        low, high = seen.orders_interval(horizon)
         median = seen.days_to_chance(0.5)
         columns = {
             "x": pa.array(s.x),
             "probability_active": pa.array(seen.active),
-            "expected_orders": pa.array(seen.expected(horizon_days)),
+            "expected_orders": pa.array(seen.expected(horizon)),
             "expected_orders_low": pa.array(low),
             "expected_orders_high": pa.array(high),
-            "probability_order": pa.array(seen.buys_within(horizon_days)),
+            "probability_order": pa.array(seen.buys_within(horizon)),
             "median_days": pa.array(median, mask=np.isnan(median)),
         }
         if s.customers is not None:

@@ -13,9 +13,9 @@ from keepwell.engine.sql import Steps, quoted
 from keepwell.metrics.session import Session
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Sight
-from keepwell.models.population import BUYERS, bought_on
+from keepwell.models.population import BUYERS, EPOCH, bought_on
 from keepwell.models.refusal import RefusedError
-from keepwell.models.tables import column, columns_of, days_of
+from keepwell.models.tables import column, columns_of, day_of, days_of, ids
 
 KINDS = ("cohort_retention_classic", "cohort_retention_unbounded")
 DIMENSIONS = ("acquired_from", "country", "region", "kind")
@@ -59,15 +59,14 @@ class Cohorts:
     def fit(self, log: Any, until: date, *, customer: str = "customer_id", day: str = "ordered_on") -> Triangle:
         """From a log with one row a purchase, known until the end of ``until``."""
         table = columns_of(log)
-        when = column(table, day)
-        days = days_of(when)
-        last = int(np.datetime64(until, "D").astype(np.int64))
+        days = days_of(column(table, day), f"Column {day!r}")
+        last = day_of(until, "until")
         is_seen = days <= last
-        _, who = np.unique(np.asarray(column(table, customer), dtype=object).astype(str)[is_seen], return_inverse=True)
+        _, who = np.unique(ids(column(table, customer), f"Column {customer!r}").astype(str)[is_seen], return_inverse=True)
         if not len(who):
             raise RefusedError("Nobody has bought.", "Import orders.")
         months = _Months.of(who.astype(np.int64), days[is_seen])
-        return months.triangle(np.zeros(len(months.first), np.int64), 1, until)[0]
+        return months.triangle(np.zeros(len(months.first), np.int64), 1, EPOCH + timedelta(days=last))[0]
 
     def estimate(self, sight: Sight) -> Estimate:
         if not len(sight.population):
