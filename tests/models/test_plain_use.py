@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 import keepwell as kw
+from factories.boosting import boosted
 from keepwell import models
 from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.model import FittedBuying
@@ -40,6 +41,9 @@ def test_importance_can_be_asked_for_twice() -> None:
 
 # ------------------------------------------------------------ what is given
 
+# what is given here is not what it should be, so types would tell only what the errors do
+SUMMARY: Any = kw.models.Summary
+CLUSTERS: Any = kw.models.Clusters
 DAY = date(2026, 1, 5)
 HUNDRED = np.arange(1.0, 101.0)
 SOME = {"recency": HUNDRED, "frequency": HUNDRED, "money": HUNDRED}
@@ -55,9 +59,9 @@ def test_numbers_are_finite_numbers(wrong: Any) -> None:
         lambda: kw.models.Rfm().fit(SOME).score({"recency": wrong, "frequency": [1, 2], "money": [1, 2]}),
         lambda: kw.models.Tiers().assign(wrong),
         lambda: kw.models.BetaGeo().fit({"x": wrong, "t_x": [0, 0], "age": [9, 9]}),
-        lambda: kw.models.Summary(np.array([0, 0]), wrong, np.array([9.0, 9.0])),
+        lambda: SUMMARY(np.array([0, 0]), wrong, np.array([9.0, 9.0])),
         lambda: kw.models.importance(wrong, {"x": [1, 2]}),
-        lambda: kw.models.Clusters().fit({"recency": wrong}),
+        lambda: CLUSTERS().fit({"recency": wrong}),
     ):
         with pytest.raises(WrongUseError) as error:
             call()
@@ -108,7 +112,7 @@ def test_a_log_has_a_customer_and_a_date_in_every_row(who: Any, when: Any, told:
             read({"customer_id": who, "ordered_on": when}, DAY)
         assert error.value.hint
     with pytest.raises(WrongUseError):
-        kw.models.Cohorts().fit({"customer_id": ["a"], "ordered_on": [DAY]}, None)
+        kw.models.Cohorts().fit({"customer_id": ["a"], "ordered_on": [DAY]}, "")
 
 
 def test_a_day_may_be_told_as_text() -> None:
@@ -127,8 +131,8 @@ def test_a_summary_counts_whole_days_of_each_customer() -> None:
     with pytest.raises(WrongUseError, match=r"1\.5"):
         kw.models.BetaGeo().fit({"x": [1.5], "t_x": [3], "age": [9]})
     with pytest.raises(WrongUseError, match="differ in length"):
-        kw.models.Summary([1], [3], [9], ["a", "b"])
-    assert kw.models.Summary([1], [3], [9], ["a"]).x.tolist() == [1]
+        SUMMARY([1], [3], [9], ["a", "b"])
+    assert SUMMARY([1], [3], [9], ["a"]).x.tolist() == [1]
 
 
 def test_importance_of_what_does_not_differ_is_refused() -> None:
@@ -148,12 +152,113 @@ def test_tiers_take_lists() -> None:
 
 def test_clusters_read_features_only() -> None:
     table = {"customer_id": [f"c{i}" for i in range(300)], "spend": THREE, "plan": ["a"] * 300}
-    assert kw.models.Clusters(k=3).fit({n: table[n] for n in ("customer_id", "spend")}).features == ("spend",)
+    assert CLUSTERS(k=3).fit({n: table[n] for n in ("customer_id", "spend")}).features == ("spend",)
     for features in (None, ["spent"], "spend", [3]):
         with pytest.raises(WrongUseError):
-            kw.models.Clusters().fit(table, features)
+            CLUSTERS().fit(table, features)
     for wrong in ("3", 1, 2.5, True):
         with pytest.raises(WrongUseError):
-            kw.models.Clusters(k=wrong)
+            CLUSTERS(k=wrong)
     with pytest.raises(WrongUseError):
-        kw.models.Clusters().fit({"customer_id": table["customer_id"]})
+        CLUSTERS().fit({"customer_id": table["customer_id"]})
+
+
+def test_who_left_is_true_or_false() -> None:
+    late = np.arange(200.0)
+    left = late > 99
+    for wrong in (np.where(left, 1.0, math.nan), np.where(left, "Yes", "No"), [2, *left[1:]], [None, *left[1:]], left[1:]):
+        with pytest.raises(WrongUseError):
+            kw.models.Churn(rounds=2).fit({"late": late}, wrong, judge=False)
+    for customers in (["a"], [None] * 200):
+        with pytest.raises(WrongUseError):
+            kw.models.Churn(rounds=2).fit({"late": late}, left, customers=customers, judge=False)
+    for setting in ({"folds": 1}, {"rounds": 0}, {"folds": "5"}):
+        with pytest.raises(WrongUseError):
+            kw.models.Churn(**setting)
+
+
+@boosted
+def test_values_that_churn_has_not_seen_are_unknown() -> None:
+    rng = np.random.default_rng(3)
+    late, left = rng.poisson(1, 600), rng.random(600) < 0.4
+    table = {"late": late, "plan": rng.choice(["a", "b", "c"], 600), "paper": rng.choice(["yes", "no"], 600)}
+    fitted = kw.models.Churn(rounds=5).fit(table, left.astype(int), judge=False)
+    found = fitted.predict({"late": [1, None, 3], "plan": ["d", None, math.nan], "paper": ["maybe", None, "no"]})
+    assert np.isfinite(found).all()
+    assert np.isnan(
+        fitted.encoding.apply({n: np.array([v], object) for n, v in (("late", None), ("plan", "d"), ("paper", "maybe"))})[0, [0, -1]]
+    ).all()
+    for wrong in ({"late": ["often"], "plan": ["a"], "paper": ["no"]}, {"late": [1, 2], "plan": ["a"], "paper": ["no"]}):
+        with pytest.raises(WrongUseError):
+            fitted.predict(wrong)
+
+
+def test_contracts_are_counted() -> None:
+    for family in ("sbg", "kaplan_meier", "constant"):
+        for left, goes_on in (([1, math.nan], [0, 5]), ([1, -1], [0, 5]), ([1], [0, 5]), (["1"], [5]), (3, 5)):
+            with pytest.raises(WrongUseError):
+                kw.models.Contracts().fit(left, goes_on, family)
+        for left, goes_on in (([0, 0], [0, 0]), ([], [])):
+            with pytest.raises(RefusedError, match="no contracts"):
+                kw.models.Contracts().fit(left, goes_on, family)
+    with pytest.raises(WrongUseError):
+        kw.models.Contracts().fit([10], [90], "weibull")
+    fitted = kw.models.Contracts().fit([10], [90], "constant")
+    assert fitted.stays([0, 3], 1) == pytest.approx([0.9, 0.9])
+    for months, ahead in (([-1], 1), ([1.5], 1), ([1], "1")):
+        with pytest.raises(WrongUseError):
+            fitted.payments(months, ahead, 0.1)  # type: ignore[arg-type]
+
+
+def test_survivors_are_of_several_moments() -> None:
+    for wrong in ([], [100]):
+        with pytest.raises(RefusedError, match="moments"):
+            kw.models.ShiftedBetaGeometric.of_survivors(wrong)
+    for odd in ([100, math.nan], [100, 120]):
+        with pytest.raises(WrongUseError):
+            kw.models.ShiftedBetaGeometric.of_survivors(odd)
+
+
+def test_baskets_are_lists_or_a_table() -> None:
+    baskets = [["bread", "butter"], ["bread", "butter"], ["bread"]]
+    rows = [(str(i), p) for i, b in enumerate(baskets) for p in b]
+    table = pa.table({"order_id": [r[0] for r in rows], "product_id": [r[1] for r in rows]})
+    expected = kw.models.Basket(0.1, 0.1).fit(baskets)
+    assert expected
+    assert kw.models.Basket(0.1, 0.1).fit(table) == expected
+    assert kw.models.Basket(0.1, 0.1).fit(table.rename_columns(["order", "item"]), order="order", product="item") == expected
+    for wrong in (
+        [["bread", None]],
+        ["bread"],
+        [None],
+        table.rename_columns(["order", "item"]),
+        {"o1": ["bread"], "o2": ["bread", "milk"]},
+    ):
+        with pytest.raises(WrongUseError):
+            kw.models.Basket(0.1, 0.1).fit(wrong)
+    with pytest.raises(WrongUseError):
+        kw.models.Basket(longest=1)
+
+
+@pytest.mark.parametrize("texts", [["good", None], ["good", math.nan], "good", [3, "good"]])
+def test_texts_are_texts(texts: Any) -> None:
+    for call in (
+        lambda: kw.models.Topics().fit(texts),
+        lambda: kw.models.Sentiment().fit(texts, [True, False]),
+        lambda: kw.models.Sentiment().fit([], []).predict(texts),
+    ):
+        with pytest.raises(WrongUseError):
+            call()
+
+
+def test_what_belongs_to_texts_is_as_long_as_they_are() -> None:
+    texts: Any = ["the courier never came"] * 60
+    wrongs: list[Any] = [{"writers": ["a"]}, {"spoken": ["en"]}, {"spoken": ["xx"] * 60}]
+    for wrong in wrongs:
+        with pytest.raises(WrongUseError):
+            kw.models.Topics().fit(texts, **wrong)
+    moods: list[Any] = [["happy"] * 60, [math.nan] * 60, [True]]
+    for mood in moods:
+        with pytest.raises(WrongUseError):
+            kw.models.Sentiment().fit(texts, mood)
+    assert kw.models.Sentiment().fit(texts, [True] * 60, ["en"] * 60).judged == {}  # type: ignore[list-item]

@@ -3,17 +3,16 @@
 Fader & Hardie (2007), "How to project customer retention", Journal of Interactive Marketing 21(1).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import betaln, digamma
 
-from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.fitting import Fit, maximised
 from keepwell.models.btyd.summary import Floats
 from keepwell.models.btyd.support import RefusedFitError
+from keepwell.models.tables import check_lengths, numbers
 
 
 @dataclass(frozen=True)
@@ -27,16 +26,12 @@ class ShiftedBetaGeometric:
     name: ClassVar[str] = "sbg"
 
     @classmethod
-    def fitted(cls, left: Sequence[float], remaining: Sequence[float]) -> "ShiftedBetaGeometric":
+    def fitted(cls, left: Any, remaining: Any) -> "ShiftedBetaGeometric":
         """From counts by the number of periods a contract lasted.
 
         ``left[i]`` are the contracts that ended after i + 1 periods, ``remaining[i]`` those that are seen i + 1 periods and go on.
         """
-        ended, goes_on = np.asarray(left, dtype=float), np.asarray(remaining, dtype=float)
-        if ended.shape != goes_on.shape or ended.ndim != 1:
-            raise WrongUseError("`left` and `remaining` differ in length.", "Give both one number a period.")
-        if (ended < 0).any() or (goes_on < 0).any():
-            raise WrongUseError("There is a negative number of contracts.")
+        ended, goes_on = counts_of(left, remaining)
         if not ended.sum() or not ended.sum() < ended.sum() + goes_on.sum():
             raise RefusedFitError("No contract has ended yet." if not ended.sum() else "No contract goes on: there is nothing to project.")
         t = np.arange(1, len(ended) + 1)
@@ -56,9 +51,11 @@ class ShiftedBetaGeometric:
         return cls(alpha, beta, fit, fit.log_likelihood)
 
     @classmethod
-    def of_survivors(cls, survivors: Sequence[float]) -> "ShiftedBetaGeometric":
+    def of_survivors(cls, survivors: Any) -> "ShiftedBetaGeometric":
         """From how many of a cohort are still there at 0, 1, 2 … periods."""
-        s = np.asarray(survivors, dtype=float)
+        s = numbers(survivors, "The list of survivors", least=0)
+        if len(s) < 2:
+            raise RefusedFitError(f"Survivors at {len(s)} moments tell nothing of who stays.", "Give those at 0, 1, 2 … periods.")
         goes_on = np.zeros(len(s) - 1)
         goes_on[-1] = s[-1]
         return cls.fitted(list(-np.diff(s)), list(goes_on))
@@ -90,3 +87,12 @@ class ShiftedBetaGeometric:
             stays = stays * self.retention(renewed + k)
             total += stays / (1 + rate) ** k
         return total
+
+
+def counts_of(left: Any, goes_on: Any) -> tuple[Floats, Floats]:
+    """Counts by the number of periods that contracts lasted: of those that ended and those that go on; refused without any contract."""
+    ended, lasting = numbers(left, "The list of those who left", least=0), numbers(goes_on, "The list of those who go on", least=0)
+    check_lengths({"left": ended, "going on": lasting})
+    if not ended.sum() + lasting.sum() > 0:
+        raise RefusedFitError("There are no contracts.", "Give how many ended and how many go on, by the periods that they lasted.")
+    return ended, lasting

@@ -63,7 +63,7 @@ class Summary:
         return int((self.x > 0).sum())
 
     @classmethod
-    def of_log(cls, log: Any, until: date, *, customer: str = "customer_id", day: str = "ordered_on") -> Self:
+    def of_log(cls, log: Any, until: date | str, *, customer: str = "customer_id", day: str = "ordered_on") -> Self:
         """From a log with one row a purchase: an Arrow table, a data frame or a dictionary of columns. Later rows than ``until`` are left out.
 
         Every row has a customer and a date; one that lacks either raises ``WrongUseError``, which names it.

@@ -56,7 +56,7 @@ class Cohorts:
         "首次购买于同一月份的客户在之后各月的活跃情况。",
     )
 
-    def fit(self, log: Any, until: date, *, customer: str = "customer_id", day: str = "ordered_on") -> Triangle:
+    def fit(self, log: Any, until: date | str, *, customer: str = "customer_id", day: str = "ordered_on") -> Triangle:
         """From a log with one row a purchase, known until the end of ``until``."""
         table = columns_of(log)
         days = days_of(column(table, day), f"Column {day!r}")
