@@ -262,3 +262,69 @@ def test_what_belongs_to_texts_is_as_long_as_they_are() -> None:
         with pytest.raises(WrongUseError):
             kw.models.Sentiment().fit(texts, mood)
     assert kw.models.Sentiment().fit(texts, [True] * 60, ["en"] * 60).judged == {}  # type: ignore[list-item]
+
+
+# ----------------------------------------------------- by themselves as well
+
+
+def test_gamma_gamma_is_fitted_on_a_table() -> None:
+    rng = np.random.default_rng(7)
+    x = rng.poisson(3, 900)
+    own = 1 / rng.gamma(3.5, 1 / 60, 900)
+    mean = np.array([rng.gamma(5 * max(k, 1), m / max(k, 1)) / 5 for k, m in zip(x, own, strict=True)])
+    table = {"customer_id": [f"c{i}" for i in range(900)], "x": x, "mean": np.where(x > 0, mean, math.nan)}
+    fitted = kw.models.GammaGamma().fit(table)
+    assert fitted.parameters == kw.models.GammaGamma.fitted(x, mean).parameters
+    found = fitted.predict(table)
+    assert found.column_names == ["customer_id", "expected_value"]
+    assert found.column(1).to_numpy()[x == 0] == pytest.approx(fitted.mean)
+    assert fitted.predict({"frequency": [0], "monetary_value": [0.0]}).column(0).to_pylist() == pytest.approx([fitted.mean])
+    for wrong in ({"x": [1, 2], "mean": [3.0, None]}, {"x": [1]}, {"x": [-1], "mean": [3.0]}, {"x": [1], "mean": ["3"]}):
+        with pytest.raises(WrongUseError):
+            kw.models.GammaGamma().fit(wrong)
+
+
+def test_shifted_beta_geometric_is_fitted_on_counts() -> None:
+    survivors = [1000, 869, 743, 653, 593]
+    left = [131, 126, 90, 60]
+    fitted = kw.models.ShiftedBetaGeometric().fit(left, [0, 0, 0, 593])
+    assert fitted.parameters == kw.models.ShiftedBetaGeometric.of_survivors(survivors).parameters
+    assert fitted.survival([0, 1])[0] == pytest.approx(1.0)  # type: ignore[arg-type]
+
+
+def test_stages_of_a_plain_table_are_those_of_the_rules() -> None:
+    """N is 90: lost after 180 days, dormant after 90, returned after a gap of 90, new within 90, then by what was spent."""
+    rows = [
+        (181, 9, 400, 1, 1),
+        (91, 9, 400, 1, 1),
+        (90, 91, 400, 1, 1),
+        (9, 0, 9, 1, 0),
+        (9, 9, 400, 12, 10),
+        (9, 9, 400, 6, 10),
+        (9, 9, 400, 10, 10),
+    ]
+    names = ("recency", "gap", "age", "amount", "amount_before")
+    table = {n: [r[i] for r in rows] for i, n in enumerate(names)}
+    rules = kw.models.Lifecycle(inactive_days=90)
+    assert [rules.stages[i] for i in rules.assign(table)] == ["lost", "dormant", "returned", "new", "growing", "declining", "mature"]
+    for wrong in ({**table, "age": [1] * 7}, {**table, "gap": [-1] * 7}, {n: table[n] for n in names[:4]}):
+        with pytest.raises(WrongUseError):
+            rules.assign(wrong)
+    with pytest.raises(WrongUseError, match="inactive"):
+        kw.models.Lifecycle().assign(table)
+
+
+def test_cohorts_by_what_the_first_purchase_tells() -> None:
+    log = {
+        "customer_id": ["a", "b", "a", "c", "b"],
+        "ordered_on": ["2026-02-06", "2026-01-07", "2026-01-05", "2026-01-09", "2026-02-01"],
+        "channel": ["web", "shop", "shop", None, "web"],
+    }
+    found = kw.models.Cohorts().fit(log, "2026-02-28", by="channel")
+    assert {n: t.size.tolist() for n, t in found.items()} == {"(none)": [1], "shop": [2]}
+    assert found["shop"].retention()[0].tolist() == [1.0, 1.0]
+    assert found["(none)"].retention()[0].tolist() == [1.0, 0.0]
+    whole = kw.models.Cohorts().fit(log, "2026-02-28")
+    assert (sum(t.classic.sum(axis=0) for t in found.values()) == whole.classic.sum(axis=0)).all()
+    with pytest.raises(WrongUseError, match="channels"):
+        kw.models.Cohorts().fit(log, "2026-02-28", by="channels")

@@ -16,7 +16,7 @@ from keepwell.models.tables import check_lengths, numbers
 
 
 @dataclass(frozen=True)
-class ShiftedBetaGeometric:
+class FittedShiftedBetaGeometric:
     """Fitted parameters: the chance not to renew is Beta(α, β) among customers."""
 
     alpha: float
@@ -26,7 +26,7 @@ class ShiftedBetaGeometric:
     name: ClassVar[str] = "sbg"
 
     @classmethod
-    def fitted(cls, left: Any, remaining: Any) -> "ShiftedBetaGeometric":
+    def fitted(cls, left: Any, remaining: Any) -> "FittedShiftedBetaGeometric":
         """From counts by the number of periods a contract lasted.
 
         ``left[i]`` are the contracts that ended after i + 1 periods, ``remaining[i]`` those that are seen i + 1 periods and go on.
@@ -51,7 +51,7 @@ class ShiftedBetaGeometric:
         return cls(alpha, beta, fit, fit.log_likelihood)
 
     @classmethod
-    def of_survivors(cls, survivors: Any) -> "ShiftedBetaGeometric":
+    def of_survivors(cls, survivors: Any) -> "FittedShiftedBetaGeometric":
         """From how many of a cohort are still there at 0, 1, 2 … periods."""
         s = numbers(survivors, "The list of survivors", least=0)
         if len(s) < 2:
@@ -71,12 +71,13 @@ class ShiftedBetaGeometric:
 
     def survival(self, periods: Floats) -> Floats:
         """The share of a cohort still there after so many periods."""
-        found: Floats = np.exp(betaln(self.alpha, self.beta + periods) - betaln(self.alpha, self.beta))
+        found: Floats = np.exp(betaln(self.alpha, self.beta + np.asarray(periods)) - betaln(self.alpha, self.beta))
         return found
 
     def retention(self, periods: Floats) -> Floats:
         """The share of those there after ``periods`` − 1 who are there after ``periods``."""
-        found: Floats = (self.beta + periods - 1) / (self.alpha + self.beta + periods - 1)
+        reached = self.beta + np.asarray(periods) - 1
+        found: Floats = reached / (self.alpha + reached)
         return found
 
     def renewals_to_come(self, renewed: Floats, periods: int, rate: float) -> Floats:
@@ -87,6 +88,27 @@ class ShiftedBetaGeometric:
             stays = stays * self.retention(renewed + k)
             total += stays / (1 + rate) ** k
         return total
+
+
+class ShiftedBetaGeometric:
+    """sBG (Fader & Hardie 2007): each customer has a chance of the own not to renew."""
+
+    def fit(self, left: Any, goes_on: Any) -> FittedShiftedBetaGeometric:
+        """From counts by period: how many contracts ended in the 1st, 2nd … one; how many go on that have lasted 1, 2 … of them.
+
+        Raises :class:`RefusedFitError` where none ended, none goes on or all are alike.
+        """
+        return self.fitted(left, goes_on)
+
+    @staticmethod
+    def fitted(left: Any, remaining: Any) -> FittedShiftedBetaGeometric:
+        """The same, by the names of the paper."""
+        return FittedShiftedBetaGeometric.fitted(left, remaining)
+
+    @staticmethod
+    def of_survivors(survivors: Any) -> FittedShiftedBetaGeometric:
+        """From how many of a cohort are still there at 0, 1, 2 … periods."""
+        return FittedShiftedBetaGeometric.of_survivors(survivors)
 
 
 def counts_of(left: Any, goes_on: Any) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.special import gammaincinv
 
-from keepwell.models.btyd.gamma_gamma import GammaGamma
+from keepwell.models.btyd.gamma_gamma import FittedGammaGamma, GammaGamma
 from keepwell.models.btyd.hold_out import HoldOut, Naive, compared, naive
 from keepwell.models.btyd.model import FAMILIES, BuyingModel, Forecaster, Grid
 from keepwell.models.btyd.nbd import NegativeBinomial
@@ -149,7 +149,7 @@ class _Spend:
     is_margin: bool
     x: Ints
     mean: Floats
-    model: GammaGamma | None
+    model: FittedGammaGamma | None
     overall: float
     refused: str | None
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from keepwell.core.errors import WrongUseError
 from keepwell.engine.sql import Steps, literal
 from keepwell.metrics.survival import kaplan_meier
-from keepwell.models.btyd.contracts import ShiftedBetaGeometric, counts_of
+from keepwell.models.btyd.contracts import FittedShiftedBetaGeometric, ShiftedBetaGeometric, counts_of
 from keepwell.models.btyd.summary import Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.population import EPOCH
@@ -325,7 +325,7 @@ def _is_alike(sight: Sight) -> bool:
 
 
 def _family_parameters(family: Survival) -> list[Parameter]:
-    if isinstance(family, ShiftedBetaGeometric):
+    if isinstance(family, FittedShiftedBetaGeometric):
         errors = family.standard_errors or {}
         return [Parameter(f"sbg.{n}", v, errors.get(n)) for n, v in family.parameters.items()]
     rate = family.monthly_churn if isinstance(family, KaplanMeier | Constant) else float("nan")

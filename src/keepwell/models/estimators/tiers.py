@@ -26,6 +26,7 @@ class Tiers:
     first: float = 0.80
     second: float = 0.95
 
+    names: ClassVar[tuple[str, ...]] = NAMES
     name: ClassVar[str] = "tiers"
     title: ClassVar[tuple[str, str]] = ("Value tiers", "客户价值分级")
     meaning: ClassVar[tuple[str, str]] = (
@@ -38,7 +39,7 @@ class Tiers:
             raise WrongUseError(f"Tiers can't end at {self.first:g} and {self.second:g}.", "Give shares between 0 and 1, ascending.")
 
     def assign(self, value: Any) -> Ints:
-        """Of each customer the place of the tier in A, B, C, by their values: a list or column of finite numbers."""
+        """Of each customer the place of the tier in ``names``, by their values: a list or column of finite numbers."""
         value = numbers(value, "The list of values")
         positive = np.flatnonzero(value > 0)
         found = np.full(len(value), 2, np.int64)
