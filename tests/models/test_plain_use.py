@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 import keepwell as kw
+from factories import cdnow
 from factories.boosting import boosted
 from keepwell import models
 from keepwell.core.errors import WrongUseError
@@ -328,3 +329,33 @@ def test_cohorts_by_what_the_first_purchase_tells() -> None:
     assert (sum(t.classic.sum(axis=0) for t in found.values()) == whole.classic.sum(axis=0)).all()
     with pytest.raises(WrongUseError, match="channels"):
         kw.models.Cohorts().fit(log, "2026-02-28", by="channels")
+
+
+def test_clv_of_a_log_is_what_its_parts_give() -> None:
+    """Summary, BG/NBD or its like and Gamma-Gamma, put together by hand, on CDNOW."""
+    rows = cdnow.rows()
+    log = {"customer_id": [r[0] for r in rows], "ordered_on": [r[1] for r in rows], "amount": [r[2] for r in rows]}
+    fitted = kw.models.Clv().fit(log, cdnow.CALIBRATED)
+    found = fitted.predict(273, annual_rate=0.0)
+    by_hand = FittedBuying(fitted.seen.model, kw.models.Summary.of_log(log, cdnow.CALIBRATED)).predict(273)
+    for name in ("customer_id", "probability_active", "expected_orders", "expected_orders_low"):
+        assert found.column(name).to_pylist() == by_hand.column(name).to_pylist()
+    x, mean = cdnow.spend()
+    assert fitted.spend.model is not None
+    assert fitted.spend.model.parameters == pytest.approx(kw.models.GammaGamma.fitted(x, mean).parameters, rel=1e-6)
+    clv, low, high = (found.column(c).to_numpy() for c in ("clv", "clv_low", "clv_high"))
+    assert clv == pytest.approx(by_hand.column("expected_orders").to_numpy() * fitted.spend.expected)
+    assert ((low <= clv) & (clv <= high)).all()
+    assert fitted.predict(273).column("clv").to_numpy().sum() < clv.sum()
+    for days, rate in ((0, 0.1), ("a", 0.1), (30, -1), (30, math.nan)):
+        with pytest.raises(WrongUseError):
+            fitted.predict(days, rate)  # type: ignore[arg-type]
+
+
+def test_clv_of_too_little_is_refused() -> None:
+    log = {"customer_id": ["a"], "ordered_on": [DAY], "amount": [1.0]}
+    with pytest.raises(RefusedError, match="CLV needs 100"):
+        kw.models.Clv().fit(log, DAY)
+    many = {"customer_id": list(range(200)), "ordered_on": [DAY] * 200, "amount": [1.0] * 200}
+    with pytest.raises(RefusedError, match="CLV needs 60"):
+        kw.models.Clv().fit(many, DAY)
