@@ -9,7 +9,7 @@ import pytest
 from keepwell.demo.business import Business
 from keepwell.models.comments.effects import Effect, effect_or_none
 from keepwell.models.comments.topics import FittedTopics, Topics
-from keepwell.models.importance import importance
+from keepwell.models.shapley import importance
 
 # the year that a refresh on the last day looks at
 SINCE = "2025-11-01"

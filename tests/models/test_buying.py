@@ -4,6 +4,7 @@ BG/NBD: Fader, Hardie & Lee (2005), Marketing Science 24(2), table 2; Pareto/NBD
 MBG/NBD: Batislam et al. (2007) and CLVTools; Gamma-Gamma: Fader & Hardie (2013) as fitted by lifetimes; sBG: Fader & Hardie (2007).
 """
 
+import dataclasses
 from datetime import date, timedelta
 from typing import Any
 
@@ -249,6 +250,25 @@ def test_nobody_leaving_is_told_as_the_limit() -> None:
     assert found.model.name == NegativeBinomial.name
     assert not found.is_activity_identifiable
     assert set(found.predict(30).column("probability_active").to_pylist()) == {1.0}
+
+
+def test_leaving_at_its_bound_is_told() -> None:
+    """Everybody leaves with the same chance, so b runs to its bound: activity can be told, but only where leaving surely can."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for rate in rng.gamma(1.0, 0.05, 800):
+        left = rng.geometric(0.1)
+        days = np.unique(np.cumsum(rng.exponential(1 / rate, left)).astype(int))
+        seen = days[(days > 0) & (days <= 300)]
+        rows.append((len(seen), float(seen.max(initial=0))))
+    found = BetaGeo().fit(a_summary([r[0] for r in rows], [r[1] for r in rows], [300.0] * len(rows)))
+    assert found.is_leaving_at_bound
+    assert found.standard_errors is None
+    assert found.is_activity_identifiable
+    limit = NegativeBinomial.fitted(grouped(found.summary)[0])
+    for gain, is_told in ((0.6, False), (2.0, True)):
+        model: Any = dataclasses.replace(found.model, log_likelihood=limit.log_likelihood + gain)  # type: ignore[type-var]
+        assert dataclasses.replace(found, model=model).is_activity_identifiable is is_told
 
 
 def test_order_of_rows_does_not_show(calibration: Summary) -> None:

@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from threadpoolctl import threadpool_limits
 
 from keepwell.core.errors import WrongUseError
-from keepwell.models.importance import importance
+from keepwell.models.shapley import importance
 
 
 def test_drivers_that_do_not_hang_together_explain_their_squared_correlation() -> None:
@@ -120,5 +120,5 @@ def test_too_many_drivers_and_short_columns_are_wrong_use() -> None:
     y = np.arange(20.0)
     with pytest.raises(WrongUseError, match="11 drivers"):
         importance(y, {str(i): y for i in range(11)})
-    with pytest.raises(WrongUseError, match="as many values"):
+    with pytest.raises(WrongUseError, match="differ in length"):
         importance(y, {"x": y[:5]})

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from keepwell.models.estimators.next_product import NextProduct
     from keepwell.models.estimators.rfm import Rfm
     from keepwell.models.estimators.tiers import Tiers
-    from keepwell.models.importance import importance
+    from keepwell.models.shapley import importance
 
 _PLACES = {
     "Basket": "keepwell.models.estimators.basket",
@@ -45,7 +45,7 @@ _PLACES = {
     "Summary": "keepwell.models.btyd.summary",
     "Tiers": "keepwell.models.estimators.tiers",
     "Topics": "keepwell.models.comments.topics",
-    "importance": "keepwell.models.importance",
+    "importance": "keepwell.models.shapley",
 }
 
 __all__ = [

@@ -3,21 +3,20 @@
 Fader & Hardie (2007), "How to project customer retention", Journal of Interactive Marketing 21(1).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import betaln, digamma
 
-from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.fitting import Fit, maximised
 from keepwell.models.btyd.summary import Floats
 from keepwell.models.btyd.support import RefusedFitError
+from keepwell.models.tables import check_lengths, numbers
 
 
 @dataclass(frozen=True)
-class ShiftedBetaGeometric:
+class FittedShiftedBetaGeometric:
     """Fitted parameters: the chance not to renew is Beta(α, β) among customers."""
 
     alpha: float
@@ -27,16 +26,12 @@ class ShiftedBetaGeometric:
     name: ClassVar[str] = "sbg"
 
     @classmethod
-    def fitted(cls, left: Sequence[float], remaining: Sequence[float]) -> "ShiftedBetaGeometric":
+    def fitted(cls, left: Any, remaining: Any) -> "FittedShiftedBetaGeometric":
         """From counts by the number of periods a contract lasted.
 
         ``left[i]`` are the contracts that ended after i + 1 periods, ``remaining[i]`` those that are seen i + 1 periods and go on.
         """
-        ended, goes_on = np.asarray(left, dtype=float), np.asarray(remaining, dtype=float)
-        if ended.shape != goes_on.shape or ended.ndim != 1:
-            raise WrongUseError("`left` and `remaining` differ in length.", "Give both one number a period.")
-        if (ended < 0).any() or (goes_on < 0).any():
-            raise WrongUseError("There is a negative number of contracts.")
+        ended, goes_on = counts_of(left, remaining)
         if not ended.sum() or not ended.sum() < ended.sum() + goes_on.sum():
             if not ended.sum():
                 raise RefusedFitError("No contract has ended yet.", chinese="尚无合同结束。")
@@ -61,9 +56,14 @@ class ShiftedBetaGeometric:
         return cls(alpha, beta, fit, fit.log_likelihood)
 
     @classmethod
-    def of_survivors(cls, survivors: Sequence[float]) -> "ShiftedBetaGeometric":
+    def of_survivors(cls, survivors: Any) -> "FittedShiftedBetaGeometric":
         """From how many of a cohort are still there at 0, 1, 2 … periods."""
-        s = np.asarray(survivors, dtype=float)
+        s = numbers(survivors, "The list of survivors", least=0)
+        if len(s) < 2:
+            raise RefusedFitError(
+                f"Survivors at {len(s)} moments tell nothing of who stays.", "Give those at 0, 1, 2 … periods.",
+                chinese=f"仅有 {len(s)} 个时点的留存人数，无法判断去留。", chinese_hint="请提供第 0、1、2…… 期的留存人数。",
+            )  # fmt: skip
         goes_on = np.zeros(len(s) - 1)
         goes_on[-1] = s[-1]
         return cls.fitted(list(-np.diff(s)), list(goes_on))
@@ -79,12 +79,13 @@ class ShiftedBetaGeometric:
 
     def survival(self, periods: Floats) -> Floats:
         """The share of a cohort still there after so many periods."""
-        found: Floats = np.exp(betaln(self.alpha, self.beta + periods) - betaln(self.alpha, self.beta))
+        found: Floats = np.exp(betaln(self.alpha, self.beta + np.asarray(periods)) - betaln(self.alpha, self.beta))
         return found
 
     def retention(self, periods: Floats) -> Floats:
         """The share of those there after ``periods`` − 1 who are there after ``periods``."""
-        found: Floats = (self.beta + periods - 1) / (self.alpha + self.beta + periods - 1)
+        reached = self.beta + np.asarray(periods) - 1
+        found: Floats = reached / (self.alpha + reached)
         return found
 
     def renewals_to_come(self, renewed: Floats, periods: int, rate: float) -> Floats:
@@ -95,3 +96,36 @@ class ShiftedBetaGeometric:
             stays = stays * self.retention(renewed + k)
             total += stays / (1 + rate) ** k
         return total
+
+
+class ShiftedBetaGeometric:
+    """sBG (Fader & Hardie 2007): each customer has a chance of the own not to renew."""
+
+    def fit(self, left: Any, goes_on: Any) -> FittedShiftedBetaGeometric:
+        """From counts by period: how many contracts ended in the 1st, 2nd … one; how many go on that have lasted 1, 2 … of them.
+
+        Raises :class:`RefusedFitError` where none ended, none goes on or all are alike.
+        """
+        return self.fitted(left, goes_on)
+
+    @staticmethod
+    def fitted(left: Any, remaining: Any) -> FittedShiftedBetaGeometric:
+        """The same, by the names of the paper."""
+        return FittedShiftedBetaGeometric.fitted(left, remaining)
+
+    @staticmethod
+    def of_survivors(survivors: Any) -> FittedShiftedBetaGeometric:
+        """From how many of a cohort are still there at 0, 1, 2 … periods."""
+        return FittedShiftedBetaGeometric.of_survivors(survivors)
+
+
+def counts_of(left: Any, goes_on: Any) -> tuple[Floats, Floats]:
+    """Counts by the number of periods that contracts lasted: of those that ended and those that go on; refused without any contract."""
+    ended, lasting = numbers(left, "The list of those who left", least=0), numbers(goes_on, "The list of those who go on", least=0)
+    check_lengths({"left": ended, "going on": lasting})
+    if not ended.sum() + lasting.sum() > 0:
+        raise RefusedFitError(
+            "There are no contracts.", "Give how many ended and how many go on, by the periods that they lasted.",
+            chinese="没有合约。", chinese_hint="请按持续期数提供已结束与仍有效的合约数。",
+        )  # fmt: skip
+    return ended, lasting

@@ -5,18 +5,21 @@ taken to be independent of how often the customer buys, so the correlation of th
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 from scipy.special import digamma, gammaln
 
+from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.fitting import Fit, Objective, maximised
 from keepwell.models.btyd.summary import MANY, SAMPLE, Floats, Ints
 from keepwell.models.btyd.support import LEAST_REPEATERS, RefusedFitError
+from keepwell.models.tables import column, columns_of, ids, numbers, whole
 
 
 @dataclass(frozen=True)
-class GammaGamma:
+class FittedGammaGamma:
     """Fitted parameters: p the shape within a customer, q and γ (``v``) of the means among customers."""
 
     p: float
@@ -28,7 +31,7 @@ class GammaGamma:
     name: ClassVar[str] = "gamma_gamma"
 
     @classmethod
-    def fitted(cls, x: Ints, mean: Floats, weight: Floats | None = None) -> "GammaGamma":
+    def fitted(cls, x: Ints, mean: Floats, weight: Floats | None = None) -> "FittedGammaGamma":
         """From the number of repeat purchase days and the mean value of one; those without a repeat or a positive mean are left out."""
         is_used = (x > 0) & (mean > 0) & np.isfinite(mean)
         x, mean = x[is_used], mean[is_used]
@@ -71,16 +74,23 @@ class GammaGamma:
         """Of a purchase of a customer about whom nothing is known."""
         return self.p * self.v / (self.q - 1)
 
-    def moved(self, shift: Floats) -> "GammaGamma":
+    def moved(self, shift: Floats) -> "FittedGammaGamma":
         """The model at other log-parameters."""
         p, q, v = np.array([self.p, self.q, self.v]) * np.exp(shift)
-        return GammaGamma(p, q, v, self.fit, self.log_likelihood, self.correlation)
+        return FittedGammaGamma(p, q, v, self.fit, self.log_likelihood, self.correlation)
 
     def expected(self, x: Ints, mean: Floats) -> Floats:
         """The value of a purchase to come; without a repeat purchase, or with a mean that is not positive, that of all customers."""
         repeats = np.where((x > 0) & (mean > 0), x, 0)
         found: Floats = self.p * (self.v + repeats * np.where(repeats > 0, mean, 0.0)) / (self.p * repeats + self.q - 1)
         return found
+
+    def predict(self, table: Any) -> pa.Table:
+        """``expected_value`` of a purchase to come, one row a customer; the table is like that of :meth:`GammaGamma.fit`."""
+        x, mean = _spend(table)
+        columns = columns_of(table)
+        who = {"customer_id": pa.array(list(ids(columns["customer_id"], "Column 'customer_id'")))} if "customer_id" in columns else {}
+        return pa.table({**who, "expected_value": pa.array(self.expected(x, mean))})
 
     def variance(self, x: Ints, mean: Floats) -> tuple[Floats, Floats]:
         """The variance of one purchase within the customer, and that of the customer's own mean, as far as it is known.
@@ -99,6 +109,39 @@ class GammaGamma:
         """The gradient in log-parameters of each repeat buyer."""
         found: Floats = _each(x, mean, np.array([self.p, self.q, self.v]))[1]
         return found
+
+
+class GammaGamma:
+    """What a purchase is worth, each customer's about a mean of the own."""
+
+    def fit(self, table: Any) -> FittedGammaGamma:
+        """From a table with x (repeat purchase days; or frequency) and mean (value of one; or monetary_value), one row a customer.
+
+        The mean of a customer without a repeat may be missing. Raises :class:`RefusedFitError` under 50 repeat buyers.
+        """
+        return self.fitted(*_spend(table))
+
+    @staticmethod
+    def fitted(x: Ints, mean: Floats, weight: Floats | None = None) -> FittedGammaGamma:
+        """The same from columns, each customer with a weight if it is given."""
+        return FittedGammaGamma.fitted(x, mean, weight)
+
+
+def _spend(table: Any) -> tuple[Ints, Floats]:
+    """Repeat purchase days and their mean value; 0 where there is none."""
+    columns = columns_of(table)
+    repeats, value = (
+        ("frequency" if "x" not in columns and "frequency" in columns else "x"),
+        ("mean" if "mean" in columns else "monetary_value"),
+    )
+    x, mean = whole(column(columns, repeats), f"Column {repeats!r}"), numbers(column(columns, value), f"Column {value!r}", may_lack=True)
+    lacks = np.isnan(mean)
+    if (lacks & (x > 0)).any():
+        i = int(np.flatnonzero(lacks & (x > 0))[0])
+        raise WrongUseError(
+            f"Row {i + 1} has {x[i]} repeat purchase days of unknown value.", "Give the mean value of one, or leave the row out."
+        )
+    return x, np.where(lacks, 0.0, mean)
 
 
 def _each(x: Ints, mean: Floats, parameters: Floats) -> tuple[Floats, Floats]:

@@ -8,13 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from keepwell.models.btyd.beta_geometric import BetaGeometric, ModifiedBetaGeometric
-from keepwell.models.btyd.fitting import Fit
+from keepwell.models.btyd.fitting import BOUND, Fit
 from keepwell.models.btyd.future import Outlook
 from keepwell.models.btyd.nbd import NegativeBinomial
 from keepwell.models.btyd.pareto import ParetoNbd
 from keepwell.models.btyd.summary import DAYS_A_WEEK, Floats, Groups, Ints, Summary, grouped
+from keepwell.models.tables import horizon_of
 
 LEVEL = 0.95
+SURE_GAIN = 1.92  # in log-likelihood by one more parameter, at 95 % (half of 3.84)
 
 
 class BuyingModel(Protocol):
@@ -145,8 +147,21 @@ class FittedBuying:
 
     @property
     def is_activity_identifiable(self) -> bool:
-        """False where nobody is seen to leave: everybody then counts as active."""
-        return self.model.name != NegativeBinomial.name
+        """False where nobody is surely seen to leave; ``probability_active`` is then that of a model, not of the data (of the NBD 1).
+
+        That is the NBD, and a model whose leaving is at its bound and that is not surely likelier than the NBD.
+        """
+        if self.model.name == NegativeBinomial.name:
+            return False
+        if not self.is_leaving_at_bound:
+            return True
+        limit = NegativeBinomial.fitted(grouped(self.summary)[0])
+        return bool(self.log_likelihood - limit.log_likelihood >= SURE_GAIN)
+
+    @property
+    def is_leaving_at_bound(self) -> bool:
+        """True where customers do not differ in how likely they leave, so that its parameters have no standard errors."""
+        return bool((np.abs(self.model.fit.theta[2:]) > BOUND - 1e-3).any())  # the last steps may lead beyond it
 
     def log_likelihood_of(self, summary: Any) -> float:
         """Of other data at these parameters."""
@@ -155,20 +170,21 @@ class FittedBuying:
     def predict(self, horizon_days: int = 365, summary: Any = None) -> pa.Table:
         """A forecast, one row a customer.
 
-        ``probability_active``, ``expected_orders`` with the 95 % predictive interval, ``probability_order`` within the horizon, and
+        ``probability_active`` (see ``is_activity_identifiable``), ``expected_orders`` with the 95 % predictive interval, ``probability_order`` within the horizon, and
         ``median_days`` until the next order (empty where it is less likely than not that there is any).
         """
+        horizon = horizon_of(horizon_days)
         s = self.summary if summary is None else Summary.of_table(summary)
         seen = Forecaster(self.model, s)
-        low, high = seen.orders_interval(horizon_days)
+        low, high = seen.orders_interval(horizon)
         median = seen.days_to_chance(0.5)
         columns = {
             "x": pa.array(s.x),
             "probability_active": pa.array(seen.active),
-            "expected_orders": pa.array(seen.expected(horizon_days)),
+            "expected_orders": pa.array(seen.expected(horizon)),
             "expected_orders_low": pa.array(low),
             "expected_orders_high": pa.array(high),
-            "probability_order": pa.array(seen.buys_within(horizon_days)),
+            "probability_order": pa.array(seen.buys_within(horizon)),
             "median_days": pa.array(median, mask=np.isnan(median)),
         }
         if s.customers is not None:

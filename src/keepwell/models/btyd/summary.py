@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keepwell.core.errors import WrongUseError
-from keepwell.models.tables import column, columns_of, days_of
+from keepwell.models.tables import check_lengths, column, columns_of, day_of, days_of, ids, numbers, whole
 
 DAYS_A_WEEK = 7.0
 
@@ -34,8 +34,13 @@ class Summary:
     customers: npt.NDArray[np.object_] | None = None
 
     def __post_init__(self) -> None:
-        if not len(self.x) == len(self.t_x) == len(self.age):
-            raise WrongUseError("A summary's columns differ in length.", "Give x, t_x and age of the same customers.")
+        for name, values in (("x", whole(self.x, "x")), ("t_x", numbers(self.t_x, "t_x")), ("age", numbers(self.age, "age"))):
+            object.__setattr__(self, name, values)
+        columns: dict[str, npt.NDArray[Any]] = {"x": self.x, "t_x": self.t_x, "age": self.age}
+        if self.customers is not None:
+            object.__setattr__(self, "customers", ids(self.customers, "The list of customers"))
+            columns["customers"] = self.customers
+        check_lengths(columns)
         wrong = (
             (self.x < 0)
             | (self.t_x < 0)
@@ -58,12 +63,15 @@ class Summary:
         return int((self.x > 0).sum())
 
     @classmethod
-    def of_log(cls, log: Any, until: date, *, customer: str = "customer_id", day: str = "ordered_on") -> Self:
-        """From a log with one row a purchase: an Arrow table, a data frame or a dictionary of columns. Later rows than ``until`` are left out."""
+    def of_log(cls, log: Any, until: date | str, *, customer: str = "customer_id", day: str = "ordered_on") -> Self:
+        """From a log with one row a purchase: an Arrow table, a data frame or a dictionary of columns. Later rows than ``until`` are left out.
+
+        Every row has a customer and a date; one that lacks either raises ``WrongUseError``, which names it.
+        """
         table = columns_of(log)
-        who, when = column(table, customer), days_of(column(table, day))
-        names, codes = np.unique(np.asarray(who, dtype=object).astype(str), return_inverse=True)
-        last = (np.datetime64(until, "D") - np.datetime64("1970-01-01", "D")).astype(np.int64)
+        who, when = ids(column(table, customer), f"Column {customer!r}"), days_of(column(table, day), f"Column {day!r}")
+        names, codes = np.unique(who.astype(str), return_inverse=True)
+        last = day_of(until, "until")
         is_seen = when <= last
         span = int(when.max(initial=0) - when.min(initial=0)) + 1
         base = int(when.min(initial=0))
@@ -86,9 +94,9 @@ class Summary:
             present = next((n for n in (name, *others) if n in table), None)
             if present is None:
                 raise WrongUseError(f"The summary has no column {name!r}.", "It needs x, t_x and age (days), one row a customer.")
-            named[name] = np.asarray(table[present], dtype=float)
-        who = np.asarray(table["customer_id"], dtype=object) if "customer_id" in table else None
-        return cls(named["x"].astype(np.int64), named["t_x"], named["age"], who)
+            named[name] = numbers(table[present], f"Column {present!r}")
+        who = ids(table["customer_id"], "Column 'customer_id'") if "customer_id" in table else None
+        return cls(whole(named["x"], "x"), named["t_x"], named["age"], who)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """In which language a text is written, told by its characters alone."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+
+from keepwell.core.errors import WrongUseError, unknown
 
 
 class Language(StrEnum):
@@ -42,3 +44,17 @@ def language_of(text: str) -> Language:
 def languages(texts: Iterable[str]) -> list[Language]:
     """The language of each text."""
     return [language_of(text) for text in texts]
+
+
+def spoken_in(texts: Sequence[str], given: Iterable[str] | None) -> list[Language]:
+    """The language of each text: as given, by ``en``, ``zh`` or ``other``, or as its characters tell."""
+    if given is None:
+        return languages(texts)
+    names = list(given)
+    if len(names) != len(texts):
+        raise WrongUseError(f"{len(texts)} texts have {len(names)} languages.", "Give as many of both.")
+    known = {k.value: k for k in Language}
+    for name in names:
+        if name not in known:
+            raise unknown("language", str(name), known)
+    return [known[name] for name in names]

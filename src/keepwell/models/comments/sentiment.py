@@ -9,9 +9,10 @@ import numpy as np
 from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.comments.copies import different
-from keepwell.models.comments.language import Language, languages
+from keepwell.models.comments.language import Language, spoken_in
 from keepwell.models.comments.lexicon import polarities
 from keepwell.models.judging import Discrimination, discrimination
+from keepwell.models.tables import flags, texts_of
 
 LEAST_EACH = 100  # different texts of the happy, and of the unhappy
 MOST_TEXTS = 8_000  # to learn from, of a language
@@ -53,7 +54,8 @@ class FittedSentiment:
 
     def predict(self, texts: Sequence[str], spoken: Sequence[Language] | None = None) -> Floats:
         """From −1, surely unhappy, to 1, surely happy; 0 where nothing is known. Equal texts get equal values."""
-        known = list(spoken) if spoken is not None else languages(texts)
+        texts = texts_of(texts)
+        known = spoken_in(texts, spoken)
         found = np.zeros(len(texts))
         for language in sorted(set(known)):
             at = np.flatnonzero([k is language for k in known])
@@ -75,10 +77,11 @@ class Sentiment:
 
     def fit(self, texts: Sequence[str], is_happy: Sequence[bool] | Bools, spoken: Sequence[Language] | None = None) -> FittedSentiment:
         """From comments and whether their writer's score was a happy one; neither-nor ones are left out by the caller."""
-        mood = np.asarray(is_happy, dtype=float)
+        texts = texts_of(texts)
+        mood = flags(is_happy, "The mood").astype(float)
         if len(mood) != len(texts):
             raise WrongUseError(f"{len(texts)} texts have {len(mood)} moods.", "Give as many of both.")
-        known = list(spoken) if spoken is not None else languages(texts)
+        known = spoken_in(texts, spoken)
         models: dict[Language, LearnedSentiment | None] = {}
         judged: dict[Language, Judged] = {}
         for language in sorted(set(known)):

@@ -11,9 +11,10 @@ import numpy as np
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.comments.bags import Bag, bag
 from keepwell.models.comments.glossary import themes
-from keepwell.models.comments.language import Language, languages
+from keepwell.models.comments.language import Language, spoken_in
 from keepwell.models.comments.sentences import sentences
 from keepwell.models.refusal import RefusedError
+from keepwell.models.tables import check_lengths, is_missing, texts_of
 
 LEAST_COMMENTS = 50  # of all, to look for topics
 LEAST_SHARE, LEAST_OF_TOPIC, LEAST_WRITERS = 0.01, 10, 5
@@ -85,8 +86,10 @@ class Topics:
         Phrases are words of at least five writers, so that no phrase points to a person. Scores play no part: what topics do to
         them can be judged on the same comments.
         """
-        known = list(spoken) if spoken is not None else languages(texts)
-        who = list(writers) if writers is not None else [None] * len(texts)
+        texts = texts_of(texts)
+        known = spoken_in(texts, spoken)
+        who = _known_writers(writers) if writers is not None else [None] * len(texts)
+        check_lengths({"texts": texts, "writers": who})
         understood = [i for i, k in enumerate(known) if k is not Language.OTHER]
         if len(understood) < LEAST_COMMENTS:
             raise RefusedError(
@@ -115,6 +118,14 @@ class Topics:
             )  # fmt: skip
         order = sorted(range(len(topics)), key=lambda i: (-int(members[i].sum()), topics[i].name))
         return FittedTopics(tuple(topics[i] for i in order), np.column_stack([members[i] for i in order]), tuple(known), asked, bags)
+
+
+def _known_writers(writers: Sequence[Any]) -> list[Any]:
+    """Of each comment who wrote it; None where that is missing, in whatever way it is written."""
+    found = np.empty(len(writers), dtype=object)
+    found[:] = list(writers)
+    found[is_missing(found)] = None
+    return list(found)
 
 
 def _themes(bags: dict[Language, Bag], size: int, least: float) -> tuple[list[Topic], list[Bools]]:

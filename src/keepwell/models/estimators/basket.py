@@ -14,6 +14,7 @@ from keepwell.models.btyd.summary import Ints
 from keepwell.models.estimator import Estimate, Judgement, Sight
 from keepwell.models.products import names_seen, shown
 from keepwell.models.refusal import RefusedError
+from keepwell.models.tables import column, columns_of, count_of, ids, is_table
 
 LEAST_BASKETS = 100
 MOST_BASKETS = 100_000
@@ -57,9 +58,12 @@ class Basket:
                 f"Support {self.support:g} and confidence {self.confidence:g} can't be.", "Both are shares: above 0, at most 1."
             )
 
-    def fit(self, baskets: Iterable[Iterable[str]]) -> list[Rule]:
-        """From baskets of product names; the strongest rule first."""
-        kept = [sorted(set(b)) for b in baskets]
+        if self.longest is not None:
+            count_of(self.longest, "The number of products of a rule", 2)
+
+    def fit(self, baskets: Any, *, order: str = "order_id", product: str = "product_id") -> list[Rule]:
+        """From baskets of product names, or a table with one row an order and product; the strongest rule first."""
+        kept = _of_table(baskets, order, product) if is_table(baskets) else _of_lists(baskets)
         names = sorted({item for b in kept for item in b})
         place = {n: i for i, n in enumerate(names)}
         rows = np.repeat(np.arange(len(kept)), [len(b) for b in kept])
@@ -109,6 +113,25 @@ class Basket:
                 f"共 {len(told):,} 对；最强关联：含 {first} 的订单中 {top.confidence:.0%} 也含 {second}，为平均水平的 {top.lift:.1f} 倍。",
             )
         return Estimate(tables={"basket_rules": table}, judgements=[Judgement("rules", float(len(told)), n=baskets)], verdict=verdict)
+
+
+def _of_lists(baskets: Iterable[Iterable[Any]]) -> list[list[str]]:
+    """Each basket's different products, sorted."""
+    found = []
+    for i, basket in enumerate(baskets, 1):
+        if isinstance(basket, str | bytes) or not isinstance(basket, Iterable):
+            raise WrongUseError(f"Basket {i} is {basket!r}.", "Give a list of products for each basket, or a table of orders and products.")
+        found.append(sorted({str(p) for p in ids(list(basket), f"Basket {i}")}))
+    return found
+
+
+def _of_table(table: Any, order: str, product: str) -> list[list[str]]:
+    columns = columns_of(table)
+    orders, products = (ids(column(columns, n), f"Column {n!r}") for n in (order, product))
+    baskets: dict[str, set[str]] = {}
+    for of, item in zip(orders, products, strict=True):
+        baskets.setdefault(str(of), set()).add(str(item))
+    return [sorted(b) for b in baskets.values()]
 
 
 def _frequent(rows: Ints, columns: Ints, baskets: int, products: int, support: float, longest: int | None) -> dict[frozenset[int], int]:

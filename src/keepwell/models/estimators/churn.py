@@ -13,7 +13,7 @@ from keepwell.models.boosting import lightgbm
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.judging import Discrimination, discrimination
 from keepwell.models.refusal import RefusedError
-from keepwell.models.tables import columns_of
+from keepwell.models.tables import check_lengths, columns_of, count_of, flags, ids, is_missing
 
 FOLDS = 5
 LEAST_LEAVERS = 50
@@ -50,7 +50,7 @@ class Encoding:
             if _is_numeric(column):
                 numeric.append(name)
                 continue
-            found = sorted({str(v) for v in column if v is not None})
+            found = sorted({str(v) for v in column[~is_missing(column)]})
             # names and numbers of customers tell nothing that holds for others
             if 1 < len(found) <= MOST_CATEGORIES:
                 values.append((name, tuple(found)))
@@ -67,11 +67,18 @@ class Encoding:
         missing = [n for n in (*self.numeric, *(n for n, _ in self.values)) if n not in table]
         if missing:
             raise WrongUseError(f"The table lacks {', '.join(missing)}.", "Give the columns that the model was fitted on.")
-        columns = [np.asarray(table[n], dtype=float) for n in self.numeric]
+        columns = [_numbers(table[n], n) for n in self.numeric]
         for name, values in self.values:
-            text = np.asarray([None if v is None else str(v) for v in table[name]], dtype=object)
-            columns += [(text == v).astype(float) for v in (values[:1] if len(values) == 2 else values)]
+            text = table[name].astype(str).astype(object)
+            text[is_missing(table[name])] = None
+            columns += _indicators(text, values)
         return np.column_stack(columns)
+
+
+def _indicators(text: npt.NDArray[Any], values: Sequence[str]) -> list[Floats]:
+    """A column a value; of two values one, unknown where it is neither. A value that was not learned from is none of them."""
+    found = [(text == v).astype(float) for v in values]
+    return [np.where(found[0] + found[1] > 0, found[0], np.nan)] if len(values) == 2 else found
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class FittedChurn:
     leaks: tuple[str, ...]  # columns that alone tell who leaves: the future is in them
 
     def predict(self, table: Any) -> Floats:
-        """The probability that each row's customer leaves."""
+        """The probability that each row's customer leaves. Numbers may be missing; text that was not learned from counts as unknown."""
         x = self.encoding.apply(columns_of(table))
         found: Floats = _probability(self.slope * _margin(self.boosters, x) + self.shift)
         return found
@@ -115,16 +122,20 @@ class Churn:
 
     name: ClassVar[str] = "churn"
 
+    def __post_init__(self) -> None:
+        count_of(self.folds, "The number of folds", 2)
+        count_of(self.rounds, "The number of rounds", 1)
+
     def fit(self, table: Any, left: Any, *, customers: Any = None, judge: bool = True) -> FittedChurn:
         """From a feature table and who left. ``judge`` also predicts every row by models that have not seen it.
 
-        Where a customer has several rows, ``customers`` says whose each is: they stay in one fold. Refused with fewer than 50
-        leavers or stayers.
+        ``left`` is true or false (or 1 or 0) of every row. Where a customer has several rows, ``customers`` says whose each is: they
+        stay in one fold. Refused with fewer than 50 leavers or stayers.
         """
         columns = columns_of(table)
-        y = np.asarray(left).astype(bool)
-        if any(len(c) != len(y) for c in columns.values()):
-            raise WrongUseError("The features and the answers differ in length.", "Give one answer a row.")
+        y = flags(left, "The answer")
+        owners = {} if customers is None else {"customers": ids(customers, "The list of customers")}
+        check_lengths({**columns, "left": y, **owners})
         if min(y.sum(), (~y).sum()) < LEAST_LEAVERS:
             raise RefusedError(
                 f"{int(y.sum())} of {len(y)} customers left; the model needs {LEAST_LEAVERS} who did and who did not.",
@@ -132,7 +143,7 @@ class Churn:
             )
         encoding = Encoding.of(columns)
         x = encoding.apply(columns)
-        whose = np.arange(len(y)) if customers is None else np.unique(np.asarray(customers), return_inverse=True)[1]
+        whose = np.arange(len(y)) if customers is None else np.unique(owners["customers"].astype(str), return_inverse=True)[1]
         folds = self._folds(y, whose)
         boosters, slope, shift = self._crossed(x, y, folds)
         judged = np.full(len(y), np.nan)
@@ -232,10 +243,23 @@ def _threads(x: Floats) -> dict[str, int]:
 
 
 def _is_numeric(column: npt.NDArray[Any]) -> bool:
+    """Whether all that is known of a column are numbers, if need be written as text."""
     if column.dtype.kind in "biuf":
         return True
+    known = column[~is_missing(column)]
     try:
-        np.asarray([np.nan if v is None else v for v in column], dtype=float)
+        known.astype(float)
     except (TypeError, ValueError):
         return False
-    return True
+    return column.dtype.kind not in "mM" and len(known) > 0
+
+
+def _numbers(column: npt.NDArray[Any], name: str) -> Floats:
+    """A column's numbers; what is missing is NaN."""
+    found = np.full(len(column), np.nan)
+    known = ~is_missing(column)
+    try:
+        found[known] = column[known].astype(float)
+    except (TypeError, ValueError) as error:
+        raise WrongUseError(f"Column {name!r} was of numbers when the model was fitted: {error}.", "Give numbers, as then.") from error
+    return found

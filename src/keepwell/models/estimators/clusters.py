@@ -14,7 +14,7 @@ from keepwell.models.estimators.rfm import coded
 from keepwell.models.personas import NOTABLE, TRAITS, centres_of, personas, table_of
 from keepwell.models.population import Population
 from keepwell.models.refusal import RefusedError
-from keepwell.models.tables import columns_of
+from keepwell.models.tables import column, columns_of, count_of, names_of, numbers
 
 LEAST_CUSTOMERS = 200
 LEAST_DIFFERENT = 10
@@ -26,6 +26,7 @@ STABLE = 0.8
 CHUNK = 100_000
 FARTHEST = 1.0  # squared spreads a feature: a group farther off than that is another one
 FEATURES = ("recency", "frequency", "value_per_order", "span")
+IDS = ("customer_id",)  # who a row is of says nothing of how they behave
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,13 @@ class Clusters:
         "行为相似的客户群：购买的时间、频次与金额相近。",
     )
 
+    def __post_init__(self) -> None:
+        if self.k is not None:
+            count_of(self.k, "The number of clusters", 2)
+
     def fit(self, table: Any, features: Sequence[str] | None = None) -> FittedClusters:
-        """From a table with one row a customer and non-negative features; by default all its columns."""
-        names = tuple(features or columns_of(table))
+        """From a table with one row a customer and non-negative features; by default all its columns but customer_id."""
+        names = names_of(features, "The features") if features else tuple(n for n in columns_of(table) if n not in IDS)
         x = _matrix(table, names)
         if len(x) < LEAST_CUSTOMERS:
             raise RefusedError(
@@ -94,7 +99,7 @@ class Clusters:
             )
         spread = np.where(spread > 0, spread, 1.0)
         z = (sample - mean) / spread
-        if self.k is not None and not 2 <= self.k <= min(50, distinct):
+        if self.k is not None and self.k > min(50, distinct):
             raise WrongUseError(
                 f"{self.k} clusters can't be made of {distinct} different customers.", "Choose 2 or more, and fewer than that."
             )
@@ -162,10 +167,10 @@ def behaviour(p: Population) -> dict[str, npt.NDArray[Any]]:
 
 def _matrix(table: Any, names: Sequence[str]) -> Floats:
     found = columns_of(table)
-    columns = [np.asarray(found[n], dtype=float) for n in names]
-    if any(not np.isfinite(c).all() or (c < 0).any() for c in columns):
-        raise WrongUseError("A feature is negative or not a number.", "Give counts, amounts and days that are 0 or more.")
-    return np.log1p(np.column_stack(columns)) if columns else np.zeros((0, 0))
+    columns = [numbers(column(found, n), f"Feature {n!r}", least=0) for n in names]
+    if not columns:
+        raise WrongUseError("The table has no feature.", "Give counts, amounts and days, each as a column.")
+    return np.log1p(np.column_stack(columns))
 
 
 def _parameters(fitted: FittedClusters, names: Sequence[str]) -> list[Parameter]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.special import gammaincinv
 
-from keepwell.models.btyd.gamma_gamma import GammaGamma
+from keepwell.core.errors import WrongUseError
+from keepwell.models.btyd.gamma_gamma import FittedGammaGamma, GammaGamma
 from keepwell.models.btyd.hold_out import HoldOut, Naive, compared, naive
 from keepwell.models.btyd.model import FAMILIES, BuyingModel, Forecaster, Grid
 from keepwell.models.btyd.nbd import NegativeBinomial
@@ -20,6 +21,7 @@ from keepwell.models.lifetime import HORIZONS, lifetime_scores
 from keepwell.models.parts import in_parts
 from keepwell.models.population import EPOCH, Population, population
 from keepwell.models.refusal import RefusedError
+from keepwell.models.tables import column, columns_of, day_of, days_of, horizon_of, ids, numbers
 
 LEAST_CUSTOMERS = 100
 LONGEST_HOLD_OUT = 365
@@ -48,13 +50,26 @@ class Clv:
         "客户仍活跃的概率、未来订单数及其价值，均附置信区间。",
     )
 
+    def fit(
+        self, log: Any, until: date | str, *, customer: str = "customer_id", day: str = "ordered_on", amount: str = "amount"
+    ) -> "FittedClv":
+        """From a log with one row a purchase and what it was worth, known until the end of ``until``.
+
+        Raises ``RefusedError`` under 100 customers or 60 days, and where no family can be fitted.
+        """
+        last = day_of(until, "until")
+        whole = Summary.of_log(log, until, customer=customer, day=day)
+        _check(len(whole), int(whole.age.max(initial=0)))
+        cut = EPOCH + timedelta(days=last - int(min(LONGEST_HOLD_OUT, whole.age.max() // 3)))
+        before = Summary.of_log(log, cut, customer=customer, day=day)
+        kept = np.isin(_names(whole), _names(before))
+        best = compared(before, Summary(whole.x[kept], whole.t_x[kept], whole.age[kept]))[0]
+        seen = Forecaster(_fitted(best, grouped(whole)[0]), whole)
+        return FittedClv(best, seen, _spend_of_log(log, whole, last, (customer, day, amount)))
+
     def estimate(self, sight: Sight) -> Estimate:
         p, choices = sight.population, sight.choices
-        if len(p) < LEAST_CUSTOMERS:
-            raise RefusedError(
-                f"{len(p)} customers have bought; CLV needs {LEAST_CUSTOMERS}.", "Wait for more, or import an older history.",
-                chinese=f"仅有 {len(p)} 位买家，CLV 至少需要 {LEAST_CUSTOMERS} 位。", chinese_hint="请等待数据积累，或导入更早的历史数据。",
-            )  # fmt: skip
+        _check(len(p), p.today - int(p.first_day.min(initial=p.today)))
         tried, baseline = _tried(sight)
         best = tried[0]
         summary = p.summary
@@ -63,32 +78,20 @@ class Clv:
         spend = _Spend.of(p)
         seen = Forecaster(model, summary)
         days = choices.horizon_days
-        expected, discounted = seen.expected(days), seen.discounted(days, choices.annual_rate)
-        low, high = seen.orders_interval(days)
+        columns, worth = _forecast(seen, spend, days, choices.annual_rate)
         value = spend.expected
-        clv = discounted * value
-        ratio = np.divide(discounted, expected, out=np.ones_like(expected), where=expected > 0)
-        worth = _Worth.of(seen, spend, expected, days, ratio)
-        clv_low, clv_high = worth.quantile(0.025), worth.quantile(0.975)
         equity_low, equity_high = _equity_interval(sight, model, groups, place, spend, worth)
         # no customer is worth less than nothing
         equity_low = np.maximum(equity_low, 0.0)
         is_known = model.name != NegativeBinomial.name
         scores = {
             "probability_active": pa.array(seen.active) if is_known else pa.nulls(len(p), pa.float64()),
-            "expected_orders": pa.array(expected),
-            "expected_orders_low": pa.array(low.astype(float)),
-            "expected_orders_high": pa.array(
-                np.maximum(high, np.ceil(expected))
-            ),  # a mean of rare large numbers lies above nearly all of them
-            "clv": pa.array(clv),
-            "clv_low": pa.array(np.minimum(clv_low, clv)),
-            "clv_high": pa.array(np.maximum(clv_high, clv)),
+            **{name: pa.array(values) for name, values in columns.items()},
             **lifetime_scores(sight, seen, value, is_margin=spend.is_margin),
             **{f"buys_within_{h}_days": pa.array(seen.buys_within(h)) for h in WINDOWS},
             **{name: _dates(seen.days_to_chance(chance), p.today) for name, chance in NEXT_ORDER.items()},
         }
-        total = float(clv.sum())
+        total = float(columns["clv"].sum())
         return Estimate(
             scores=scores,
             parameters=[
@@ -98,6 +101,76 @@ class Clv:
             judgements=_judgements(sight, tried, baseline),
             verdict=_verdict(sight, best, model, spend, total),
         )
+
+
+@dataclass(frozen=True)
+class FittedClv:
+    """The family that did best on the hold-out, fitted on all, with what a purchase day of each customer is worth."""
+
+    best: HoldOut
+    seen: Forecaster
+    spend: "_Spend"
+
+    def predict(self, horizon_days: float = 365, annual_rate: float = 0.10) -> pa.Table:
+        """``probability_active``, ``expected_orders`` (purchase days) and ``clv``, one row a customer, with 95 % predictive intervals.
+
+        What comes later is worth less by ``annual_rate`` a year. The probability is empty where nobody is seen to leave.
+        """
+        if not 0 <= annual_rate <= 1:
+            raise WrongUseError(f"The annual rate is {annual_rate!r}.", "Give a share from 0 to 1, such as 0.1 for 10 %.")
+        columns, _ = _forecast(self.seen, self.spend, round(max(horizon_of(horizon_days), 1)), annual_rate)
+        is_known = self.seen.model.name != NegativeBinomial.name
+        return pa.table({
+            "customer_id": pa.array(_names(self.seen.summary)),
+            "probability_active": pa.array(self.seen.active) if is_known else pa.nulls(len(self.seen.active), pa.float64()),
+            **{name: pa.array(values) for name, values in columns.items()},
+        })  # fmt: skip
+
+
+def _names(summary: Summary) -> list[str]:
+    return [] if summary.customers is None else [str(c) for c in summary.customers]
+
+
+def _spend_of_log(log: Any, summary: Summary, last: int, names: tuple[str, str, str]) -> "_Spend":
+    """What the days after the first brought each customer of a summary of that log."""
+    columns = columns_of(log)
+    who = ids(column(columns, names[0]), f"Column {names[0]!r}").astype(str)
+    days, amounts = days_of(column(columns, names[1]), f"Column {names[1]!r}"), numbers(column(columns, names[2]), f"Column {names[2]!r}")
+    is_seen = days <= last
+    place = np.searchsorted(np.array(_names(summary)), who[is_seen])
+    is_repeat = days[is_seen] > (last - summary.age.astype(np.int64))[place]
+    repeat = np.bincount(place, np.where(is_repeat, amounts[is_seen], 0.0), len(summary))
+    return _Spend.made(summary.x, repeat.astype(float), float(amounts[is_seen].sum()), is_margin=False)
+
+
+def _forecast(seen: Forecaster, spend: "_Spend", days: int, rate: float) -> tuple[dict[str, Floats], "_Worth"]:
+    """Orders and value of the next ``days`` with their intervals, by name."""
+    expected, discounted = seen.expected(days), seen.discounted(days, rate)
+    low, high = seen.orders_interval(days)
+    clv = discounted * spend.expected
+    worth = _Worth.of(seen, spend, expected, days, np.divide(discounted, expected, out=np.ones_like(expected), where=expected > 0))
+    return {
+        "expected_orders": expected,
+        "expected_orders_low": low.astype(float),
+        # a mean of rare large numbers lies above nearly all of them
+        "expected_orders_high": np.maximum(high, np.ceil(expected)),
+        "clv": clv,
+        "clv_low": np.minimum(worth.quantile(0.025), clv),
+        "clv_high": np.maximum(worth.quantile(0.975), clv),
+    }, worth
+
+
+def _check(customers: int, days: int) -> None:
+    if customers < LEAST_CUSTOMERS:
+        raise RefusedError(
+            f"{customers} customers have bought; CLV needs {LEAST_CUSTOMERS}.", "Wait for more, or import an older history.",
+            chinese=f"仅有 {customers} 位买家，CLV 至少需要 {LEAST_CUSTOMERS} 位。", chinese_hint="请等待数据积累，或导入更早的历史数据。",
+        )  # fmt: skip
+    if days < LEAST_DAYS:
+        raise RefusedError(
+            f"The orders go back {days} days; CLV needs {LEAST_DAYS}.", "Import an older history, or wait.",
+            chinese=f"订单历史仅 {days} 天，CLV 至少需要 {LEAST_DAYS} 天。", chinese_hint="请导入更早的历史数据，或等待数据积累。",
+        )  # fmt: skip
 
 
 def _dates(days: Floats, today: int) -> pa.Array:
@@ -113,11 +186,6 @@ def _tried(sight: Sight) -> tuple[list[HoldOut], Naive]:
     """All families on a sample, fitted until a cut and judged on what came after."""
     p = sight.population
     known = p.today - int(p.first_day.min())
-    if known < LEAST_DAYS:
-        raise RefusedError(
-            f"The orders go back {known} days; CLV needs {LEAST_DAYS}.", "Import an older history, or wait.",
-            chinese=f"订单历史仅 {known} 天，CLV 至少需要 {LEAST_DAYS} 天。", chinese_hint="请导入更早的历史数据，或等待数据积累。",
-        )  # fmt: skip
     days = int(min(LONGEST_HOLD_OUT, known // 3))
     cut = p.as_of - timedelta(days=days)
     chosen = np.flatnonzero(p.first_day <= (cut - EPOCH).days)
@@ -153,7 +221,7 @@ class _Spend:
     is_margin: bool
     x: Ints
     mean: Floats
-    model: GammaGamma | None
+    model: FittedGammaGamma | None
     overall: float
     refused: RefusedError | None
 
@@ -161,9 +229,13 @@ class _Spend:
     def of(cls, p: Population) -> "_Spend":
         is_margin = bool(p.with_margin.sum() >= KNOWN_MARGINS * p.orders.sum())
         repeat, total = (p.repeat_margin, p.margin) if is_margin else (p.repeat_amount, p.amount)
-        x = p.purchase_days - 1
-        mean = np.divide(repeat, x, out=np.zeros(len(p)), where=x > 0)
-        overall = max(float(total.sum() / p.purchase_days.sum()), 0.0)
+        return cls.made(p.purchase_days - 1, repeat, float(total.sum()), is_margin=is_margin)
+
+    @classmethod
+    def made(cls, x: Ints, repeat: Floats, total: float, *, is_margin: bool) -> "_Spend":
+        """From repeat purchase days, what they brought each customer, and what all days brought all."""
+        mean = np.divide(repeat, x, out=np.zeros(len(x)), where=x > 0)
+        overall = max(total / float((x + 1).sum()), 0.0)
         try:
             return cls(is_margin, x, mean, GammaGamma.fitted(x, mean), overall, None)
         except RefusedError as error:

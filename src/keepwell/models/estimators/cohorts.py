@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from keepwell.core.errors import WrongUseError
@@ -13,9 +14,9 @@ from keepwell.engine.sql import Steps, quoted
 from keepwell.metrics.session import Session
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Sight
-from keepwell.models.population import BUYERS, bought_on
+from keepwell.models.population import BUYERS, EPOCH, bought_on
 from keepwell.models.refusal import RefusedError
-from keepwell.models.tables import column, columns_of, days_of
+from keepwell.models.tables import column, columns_of, day_of, days_of, ids, is_missing
 
 KINDS = ("cohort_retention_classic", "cohort_retention_unbounded")
 DIMENSIONS = ("acquired_from", "country", "region", "kind")
@@ -56,18 +57,31 @@ class Cohorts:
         "首次购买于同一月份的客户在之后各月的活跃情况。",
     )
 
-    def fit(self, log: Any, until: date, *, customer: str = "customer_id", day: str = "ordered_on") -> Triangle:
-        """From a log with one row a purchase, known until the end of ``until``."""
+    @overload
+    def fit(self, log: Any, until: date | str, *, customer: str = ..., day: str = ..., by: None = None) -> Triangle: ...
+    @overload
+    def fit(self, log: Any, until: date | str, *, customer: str = ..., day: str = ..., by: str) -> dict[str, Triangle]: ...
+    def fit(
+        self, log: Any, until: date | str, *, customer: str = "customer_id", day: str = "ordered_on", by: str | None = None
+    ) -> Triangle | dict[str, Triangle]:
+        """From a log with one row a purchase, known until the end of ``until``.
+
+        With ``by``, a column of the log, a triangle for each of its values: customers belong to that of their first purchase (of its day
+        the first row), or to ``(none)`` where it is missing.
+        """
         table = columns_of(log)
-        when = column(table, day)
-        days = days_of(when)
-        last = int(np.datetime64(until, "D").astype(np.int64))
+        days = days_of(column(table, day), f"Column {day!r}")
+        last = day_of(until, "until")
         is_seen = days <= last
-        _, who = np.unique(np.asarray(column(table, customer), dtype=object).astype(str)[is_seen], return_inverse=True)
+        _, who = np.unique(ids(column(table, customer), f"Column {customer!r}").astype(str)[is_seen], return_inverse=True)
         if not len(who):
             raise RefusedError("Nobody has bought.", "Import orders.", chinese="尚无客户购买。", chinese_hint="请导入订单。")
         months = _Months.of(who.astype(np.int64), days[is_seen])
-        return months.triangle(np.zeros(len(months.first), np.int64), 1, until)[0]
+        names, code = [""], np.zeros(len(months.first), np.int64)
+        if by is not None:
+            names, code = _first_of(column(table, by)[is_seen], who, days[is_seen])
+        found = months.triangle(code, len(names), EPOCH + timedelta(days=last))
+        return found[0] if by is None else dict(zip(names, found, strict=True))
 
     def estimate(self, sight: Sight) -> Estimate:
         if not len(sight.population):
@@ -137,6 +151,16 @@ def triangle(base: int, cells: Ints, lasts: Ints, until: date) -> Triangle:
     is_open = months[:, None] + np.arange(cells.shape[1])[None, :] >= current
     cohorts = tuple(date(1970 + int(m) // 12, int(m) % 12 + 1, 1) for m in months[present])
     return Triangle(cohorts, sizes[present], cells[present], unbounded[present], is_open[present])
+
+
+def _first_of(values: npt.NDArray[Any], who: Ints, days: Ints) -> tuple[list[str], Ints]:
+    """The different values of the customers' first rows, sorted, and of each customer the place of the own one."""
+    order = np.lexsort((np.arange(len(who)), days, who))
+    first = values[order[np.unique(who[order], return_index=True)[1]]]
+    told = first.astype(str).astype(object)
+    told[is_missing(first)] = NO_MEMBER
+    names, code = np.unique(told.astype(str), return_inverse=True)
+    return names.tolist(), code.astype(np.int64)
 
 
 def _known(session: Session, dimensions: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +11,13 @@ import pyarrow as pa
 from keepwell.core.errors import WrongUseError
 from keepwell.engine.sql import Steps, literal
 from keepwell.metrics.survival import kaplan_meier
-from keepwell.models.btyd.contracts import ShiftedBetaGeometric
+from keepwell.models.btyd.contracts import FittedShiftedBetaGeometric, ShiftedBetaGeometric, counts_of
 from keepwell.models.btyd.summary import Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.population import EPOCH
 from keepwell.models.refusal import RefusedError
 from keepwell.models.spells import Paid, Spells, day_number, whole_months
+from keepwell.models.tables import count_of, whole
 
 LEAST_SPELLS, LEAST_ENDS, LEAST_HELD = 50, 20, 30
 LEAST_AT_RISK = 20  # beyond the months that so many have reached, the curve goes on at the mean rate of ending
@@ -93,20 +94,24 @@ class FittedContracts:
 
     family: Survival
 
-    def stays(self, months: Ints, ahead: int) -> Floats:
+    def stays(self, months: Any, ahead: int) -> Floats:
         """Of subscribers of so many whole months the chance to be there ``ahead`` months later."""
+        return self._stays(whole(months, "The list of months"), count_of(ahead, "The number of months ahead", 0))
+
+    def _stays(self, months: Ints, ahead: int) -> Floats:
         now = self.family.survival(months.astype(float))
         later = self.family.survival((months + ahead).astype(float))
         return np.divide(later, now, out=np.zeros(len(months)), where=now > 0)
 
-    def payments(self, months: Ints, ahead: int, annual_rate: float) -> tuple[Floats, Floats]:
+    def payments(self, months: Any, ahead: int, annual_rate: float) -> tuple[Floats, Floats]:
         """Mean and variance of the discounted number of monthly payments in the ``ahead`` months to come.
 
         The k-th is made by who is there after k months, and lies k − ½ months ahead on average (the month that runs is paid).
         """
-        k = np.arange(1, ahead + 1)
+        months = whole(months, "The list of months")
+        k = np.arange(1, count_of(ahead, "The number of months ahead", 1) + 1)
         worth = (1 + annual_rate) ** (-(k - 0.5) / 12)
-        there = np.column_stack([self.stays(months, int(i)) for i in k]) if len(months) else np.zeros((0, ahead))
+        there = np.column_stack([self._stays(months, int(i)) for i in k]) if len(months) else np.zeros((0, ahead))
         mean = there @ worth
         # who makes the k-th payment has made all before it: E[V²] = Σ P(there at k) · worth_k · (worth_k + 2 Σ_{j<k} worth_j)
         earlier = np.concatenate([[0.0], np.cumsum(worth)[:-1]])
@@ -129,14 +134,12 @@ class Contracts:
         "订阅客户在预测期末仍在订阅的概率，以及届时预期支付的金额。",
     )
 
-    def fit(self, left: Sequence[float], goes_on: Sequence[float], family: str = "sbg") -> FittedContracts:
+    def fit(self, left: Any, goes_on: Any, family: str = "sbg") -> FittedContracts:
         """From counts by month: how many ended in the 1st, 2nd … month; how many go on that have lasted 1, 2 … whole months.
 
         ``family`` is sbg, kaplan_meier or constant. Raises ``RefusedError`` where sBG is not to be had: nobody left, or all alike.
         """
-        ended, lasting = np.asarray(left, dtype=float), np.asarray(goes_on, dtype=float)
-        if ended.shape != lasting.shape or ended.ndim != 1 or (ended < 0).any() or (lasting < 0).any():
-            raise WrongUseError("`left` and `goes_on` are no counts by month.", "Give both one number a month, 0 or more.")
+        ended, lasting = counts_of(left, goes_on)
         if family == "sbg":
             return FittedContracts(ShiftedBetaGeometric.fitted(list(ended), list(lasting)))
         known: dict[str, Callable[[Floats, Floats], Survival]] = {"kaplan_meier": KaplanMeier.fitted, "constant": Constant.fitted}
@@ -336,7 +339,7 @@ def _is_alike(sight: Sight) -> bool:
 
 
 def _family_parameters(family: Survival) -> list[Parameter]:
-    if isinstance(family, ShiftedBetaGeometric):
+    if isinstance(family, FittedShiftedBetaGeometric):
         errors = family.standard_errors or {}
         return [Parameter(f"sbg.{n}", v, errors.get(n)) for n, v in family.parameters.items()]
     rate = family.monthly_churn if isinstance(family, KaplanMeier | Constant) else float("nan")

@@ -17,9 +17,9 @@ from keepwell.models.comments.stored import METRICS, day_before
 from keepwell.models.comments.titles import driver_title
 from keepwell.models.estimator import Estimate, Judgement, Parameter, Sight
 from keepwell.models.estimators.topics import LEAST_RECENT, NAMES, RECENT_DAYS
-from keepwell.models.importance import MOST_DRIVERS, Importance, importance
 from keepwell.models.population import EPOCH
 from keepwell.models.refusal import RefusedError
+from keepwell.models.shapley import MOST_DRIVERS, Importance, importance
 
 LEAST_ANSWERS, LEAST_CUSTOMERS = 100, 50
 LEAST_KNOWN = 50  # answers that have a driver

@@ -1,16 +1,18 @@
 """Lifecycle: where a customer stands between first and last purchase, by declared rules."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from keepwell.core.errors import WrongUseError
-from keepwell.models.btyd.summary import Ints
+from keepwell.models.btyd.summary import Floats, Ints
 from keepwell.models.estimator import Estimate, Parameter, Sight
 from keepwell.models.estimators.rfm import coded
 from keepwell.models.population import Population
 from keepwell.models.refusal import RefusedError
+from keepwell.models.scoring import Numbers
+from keepwell.models.tables import column, columns_of, count_of, numbers
 
 GROWING, DECLINING = 1.1, 0.7  # times the spend of the half-year before
 STAGES = ("lost", "dormant", "returned", "new", "growing", "declining", "mature")
@@ -54,6 +56,7 @@ class Lifecycle:
     growing: float = GROWING
     declining: float = DECLINING
 
+    stages: ClassVar[tuple[str, ...]] = STAGES
     name: ClassVar[str] = "lifecycle"
     title: ClassVar[tuple[str, str]] = ("Lifecycle", "客户生命周期")
     meaning: ClassVar[tuple[str, str]] = (
@@ -62,21 +65,36 @@ class Lifecycle:
     )
 
     def __post_init__(self) -> None:
-        if self.inactive_days is not None and self.inactive_days < 1:
-            raise WrongUseError(f"{self.inactive_days} days can't make a customer inactive.", "Give 1 or more.")
+        if self.inactive_days is not None:
+            count_of(self.inactive_days, "The number of days that make a customer inactive", 1)
 
-    def assign(self, p: Population, inactive_days: int) -> Ints:
-        """Of each buyer the place of the stage in ``STAGES``."""
-        n, recency = inactive_days, p.recency
-        now, before = p.half_amount, p.half_before_amount
-        rules = [
-            recency > 2 * n,
-            recency > n,
-            p.last_day - p.previous_day > n,
-            p.today - p.first_day <= n,
-            now > self.growing * before,
-            now < self.declining * before,
-        ]
+    def assign(self, table: Any, inactive_days: int | None = None) -> Ints:
+        """Of each buyer the place of the stage in ``stages``.
+
+        The table has one row a buyer: ``recency`` and ``age`` are days since the last and since the first purchase, ``gap`` those between
+        the last purchase and the one before (0 where there is none), ``amount`` and ``amount_before`` what was spent in the last 180 days
+        and in the 180 before them.
+        """
+        n = inactive_days if inactive_days is not None else self.inactive_days
+        if n is None:
+            raise WrongUseError("It is not said how many days make a customer inactive.", "For example: Lifecycle(inactive_days=90).")
+        count_of(n, "The number of days that make a customer inactive", 1)
+        if isinstance(table, Population):
+            p = table
+            return self._placed(p.recency, p.last_day - p.previous_day, p.today - p.first_day, (p.half_amount, p.half_before_amount), n)
+        columns = columns_of(table)
+        recency, gap, age = (numbers(column(columns, c), f"Column {c!r}", least=0) for c in ("recency", "gap", "age"))
+        spent = tuple(numbers(column(columns, c), f"Column {c!r}") for c in ("amount", "amount_before"))
+        wrong = recency + gap > age
+        if wrong.any():
+            raise WrongUseError(
+                f"Row {int(np.flatnonzero(wrong)[0]) + 1} has a purchase before the first one.", "Age is at least recency and gap together."
+            )
+        return self._placed(recency, gap, age, (spent[0], spent[1]), n)
+
+    def _placed(self, recency: Numbers, gap: Numbers, age: Numbers, spent: tuple[Floats, Floats], n: int) -> Ints:
+        now, before = spent
+        rules = [recency > 2 * n, recency > n, gap > n, age <= n, now > self.growing * before, now < self.declining * before]
         found: Ints = np.select(rules, range(len(rules)), default=len(rules)).astype(np.int64)
         return found
 

@@ -15,7 +15,7 @@ from keepwell.models.choices_noted import CHOSEN, noted
 from keepwell.models.estimator import Estimate, Parameter, Sight
 from keepwell.models.refusal import RefusedError
 from keepwell.models.scoring import quantile_thresholds, scored
-from keepwell.models.tables import column, columns_of
+from keepwell.models.tables import column, columns_of, numbers
 
 LEAST_BUYERS = 500
 LEAST_DAYS = 180
@@ -110,9 +110,12 @@ class Rfm:
     def __post_init__(self) -> None:
         if self.levels not in {3, 5}:
             raise WrongUseError(f"RFM has no {self.levels} levels.", "Choose 3 or 5.")
-        if len(self.weights) != len(DIMENSIONS) or min(self.weights) < 0 or not sum(self.weights) > 0:
+        if len(self.weights) != len(DIMENSIONS) or not sum(numbers(self.weights, "A weight", least=0)) > 0:
             raise WrongUseError(f"The weights of RFM are {self.weights}.", "Give three numbers that are not negative, and not all 0.")
+        if self.thresholds is not None and len(self.thresholds) != len(DIMENSIONS):
+            raise WrongUseError(f"There are thresholds of {len(self.thresholds)} dimensions.", f"Give those of {', '.join(DIMENSIONS)}.")
         for name, ends in zip(DIMENSIONS, self.thresholds or (), strict=False):
+            numbers(ends, f"The list of thresholds of {name}")
             if len(ends) != self.levels - 1 or list(ends) != sorted(ends):
                 raise WrongUseError(f"The thresholds of {name} are {list(ends)}.", f"Give {self.levels - 1} numbers in ascending order.")
 
@@ -123,10 +126,20 @@ class Rfm:
         return tuple(Group(g.name, g.label, *(_three(r) for r in (g.recency, g.frequency, g.money))) for g in self.groups)
 
     def fit(self, table: Any) -> FittedRfm:
-        """Thresholds from a table with columns recency (days), frequency and money, unless they are fixed."""
+        """Thresholds from a table with columns recency (days), frequency and money, unless they are fixed.
+
+        All are finite numbers; a table without rows raises ``RefusedError``.
+        """
         if self.thresholds:
             return FittedRfm(self, *(np.asarray(ends, dtype=float) for ends in self.thresholds))
         r, f, m = _columns(table)
+        if not len(r):
+            raise RefusedError(
+                "There are no customers to score.",
+                "Give one row a customer.",
+                chinese="没有可评分的客户。",
+                chinese_hint="请提供每位客户一行的数据。",
+            )
         return FittedRfm(self, *(quantile_thresholds(v, self.levels) for v in (r, f, m)))
 
     def estimate(self, sight: Sight) -> Estimate:
@@ -218,10 +231,9 @@ def coded(places: Ints, names: Sequence[str]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes, pa.array(list(names), pa.string())).cast(pa.string())
 
 
-def _columns(table: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+def _columns(table: Any) -> tuple[npt.NDArray[np.float64], ...]:
     found = columns_of(table)
-    r, f, m = (column(found, n) for n in DIMENSIONS)
-    return r, f, m
+    return tuple(numbers(column(found, n), f"Column {n!r}") for n in DIMENSIONS)
 
 
 def _three(given: Range) -> Range:

@@ -1,16 +1,17 @@
 """Tiers: which customers bring most of the value, by its cumulative share (ABC)."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from keepwell.core.errors import WrongUseError
-from keepwell.models.btyd.summary import Floats, Ints
+from keepwell.models.btyd.summary import Ints
 from keepwell.models.choices_noted import noted
 from keepwell.models.estimator import Estimate, Parameter, Sight
 from keepwell.models.estimators.rfm import coded
 from keepwell.models.refusal import RefusedError
+from keepwell.models.tables import numbers
 
 NAMES = ("A", "B", "C")
 
@@ -25,6 +26,7 @@ class Tiers:
     first: float = 0.80
     second: float = 0.95
 
+    names: ClassVar[tuple[str, ...]] = NAMES
     name: ClassVar[str] = "tiers"
     title: ClassVar[tuple[str, str]] = ("Value tiers", "客户价值分级")
     meaning: ClassVar[tuple[str, str]] = (
@@ -36,8 +38,9 @@ class Tiers:
         if not 0 < self.first <= self.second <= 1:
             raise WrongUseError(f"Tiers can't end at {self.first:g} and {self.second:g}.", "Give shares between 0 and 1, ascending.")
 
-    def assign(self, value: Floats) -> Ints:
-        """Of each customer the place of the tier in A, B, C."""
+    def assign(self, value: Any) -> Ints:
+        """Of each customer the place of the tier in ``names``, by their values: a list or column of finite numbers."""
+        value = numbers(value, "The list of values")
         positive = np.flatnonzero(value > 0)
         found = np.full(len(value), 2, np.int64)
         if not len(positive):

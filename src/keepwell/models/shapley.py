@@ -4,16 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import factorial
+from typing import Any
 
 import numpy as np
 
 from keepwell.core.errors import WrongUseError
 from keepwell.models.btyd.summary import Floats, Ints
+from keepwell.models.refusal import RefusedError
+from keepwell.models.tables import check_lengths, ids, numbers
 
 MOST_DRIVERS = 10  # all subsets are looked at: 1,024 of ten
 BOOTSTRAPS = 300
 MOST_BLOCKS = 1_000  # of customers, which are drawn together
-FOLDS = 5
+FOLDS = 5  # and with fewer customers nothing can be tested
 # so little is added to each variance that columns which repeat each other still have an answer
 RIDGE = 1e-10
 
@@ -37,20 +40,23 @@ class Importance:
     best_alone: float
 
 
-def importance(score: Floats, drivers: Mapping[str, Floats], customer: Ints | None = None, seed: int = 20_260_101) -> Importance:
+def importance(score: Any, drivers: Mapping[str, Any], customer: Any = None, seed: int = 20_260_101) -> Importance:
     """From a score and columns (or groups of them, as matrices) that may explain it; at most ten drivers.
 
     What is not a number is unknown: it is put at the mean, and that it is unknown is a column of its own in the driver's group.
-    Answers of one ``customer`` are drawn together. Raises ``WrongUseError`` where there are too many drivers or a column is too short.
+    Answers of one ``customer`` are drawn together. Raises ``WrongUseError`` where there are too many drivers, a column is too short or
+    a score is not a number, ``RefusedError`` where all scores are the same or of fewer than five customers.
     """
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - loaded only where something is learned
 
     if not 1 <= len(drivers) <= MOST_DRIVERS:
         raise WrongUseError(f"{len(drivers)} drivers can't be told apart.", f"Give 1 to {MOST_DRIVERS}.")
-    if any(len(v) != len(score) for v in drivers.values()):
-        raise WrongUseError("A driver has not as many values as there are scores.")
-    groups = [_known(np.asarray(v, dtype=float)) for v in drivers.values()]
-    who = np.arange(len(score)) if customer is None else np.unique(customer, return_inverse=True)[1]
+    score = numbers(score, "The score")
+    whose = None if customer is None else ids(customer, "The list of customers")
+    check_lengths({"score": score, **drivers, **({} if whose is None else {"customer": whose})})
+    who = np.arange(len(score)) if whose is None else np.unique(whose.astype(str), return_inverse=True)[1]
+    _check(score, who)
+    groups = [_known(_group(v, name)) for name, v in drivers.items()]
     place = np.repeat(np.arange(len(groups)), [g.shape[1] for g in groups])
     with threadpool_limits(1, "blas"):
         moments = _moments(np.column_stack(groups), score, who)
@@ -70,6 +76,29 @@ def importance(score: Floats, drivers: Mapping[str, Floats], customer: Ints | No
         tested_r2=tested,
         best_alone=alone,
     )
+
+
+def _check(score: Floats, who: Ints) -> None:
+    customers = len(np.unique(who))
+    if customers < FOLDS:
+        raise RefusedError(
+            f"The scores are of {customers} customers; at least {FOLDS} are needed.", "Give answers of more customers.",
+            chinese=f"评分仅来自 {customers} 位客户，至少需要 {FOLDS} 位。", chinese_hint="请提供更多客户的回答。",
+        )  # fmt: skip
+    if np.ptp(score) == 0:
+        raise RefusedError(
+            "All scores are the same: there is nothing to explain.",
+            "Give scores that differ.",
+            chinese="所有评分都相同，没有可解释的差异。",
+            chinese_hint="请提供有差异的评分。",
+        )
+
+
+def _group(values: Any, name: str) -> Floats:
+    """A driver's column or columns as numbers; what is missing is NaN."""
+    if getattr(values, "ndim", 1) == 1:
+        return numbers(values, f"Driver {name!r}", may_lack=True)
+    return np.column_stack([numbers(v, f"Driver {name!r}", may_lack=True) for v in np.asarray(values).T])
 
 
 def _known(values: Floats) -> Floats:
