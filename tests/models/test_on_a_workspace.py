@@ -40,7 +40,11 @@ def a_shop(
     folder.mkdir(exist_ok=True)
     made = Shop(folder, threads=threads)
     made.bring_rows(
-        "customers", [{"customer_id": c, "kind": "person"} for c in sorted({r["customer_id"] for r in rows} | {"lead1", "lead2"})]
+        "customers",
+        [
+            {"customer_id": c, "kind": "person", "created_at": "2024-01-01 09:00:00"}
+            for c in sorted({r["customer_id"] for r in rows} | {"lead1", "lead2"})
+        ],
     )
     if rows:
         made.bring_rows("orders", rows)
