@@ -15,7 +15,6 @@ from keepwell.demo.business import Business, generate
 from keepwell.metrics.session import Session
 from keepwell.models.choices import Choices
 from keepwell.models.estimator import Estimate, Sight, estimator
-from keepwell.models.population import keep_purchase_days, population
 from keepwell.sources.imports import ImportRequest, run
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.worker.refresh import ground_of
@@ -31,8 +30,7 @@ def estimates(business: Business, folder: Path, *names: str) -> dict[str, Estima
     day = date.fromisoformat(business.truths.last_day)
     with made.lake.engine() as engine:
         session = Session(engine, made.lake.snapshot(), ground_of(made.place, day), day, keeps=True)
-        keep_purchase_days(session)
-        sight = Sight(session, population(session, day), Choices(), made.place.settings.locale, None, {})
+        sight = Sight.of(session, Choices(), made.place.settings.locale)
         return {name: estimator(name).estimate(sight) for name in names}
 
 

@@ -21,7 +21,7 @@ from keepwell.models.btyd.nbd import NegativeBinomial
 from keepwell.models.btyd.summary import Summary
 from keepwell.models.choices import Choices
 from keepwell.models.estimator import Estimate, Sight, estimator
-from keepwell.models.population import keep_purchase_days, population
+from keepwell.models.population import population
 from keepwell.sources.imports import ImportRequest, run
 from keepwell.surfaces.worker.refresh import ground_of
 
@@ -37,21 +37,20 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def sight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sight]:
     folder = tmp_path_factory.mktemp("retail")
     place = create_workspace(folder / "w", Settings(currency="GBP", timezone="Europe/London"))
     lake = Lake(place.lake_folder)
     run(place, lake, ImportRequest((FILE,), mapping=MAPPING), SystemClock())
     with lake.engine() as engine:
-        found = Session(engine, lake.snapshot(), ground_of(place, LAST), LAST, keeps=True)
-        keep_purchase_days(found)
-        yield found
+        session = Session(engine, lake.snapshot(), ground_of(place, LAST), LAST, keeps=True)
+        yield Sight.of(session, Choices(), Locale.ENGLISH)
 
 
 @pytest.fixture(scope="module")
-def last_90_days(session: Session) -> HoldOut:
-    known = population(session, CUT)
-    later = population(session, LAST, among=known.customers)
+def last_90_days(sight: Sight) -> HoldOut:
+    known = population(sight.bought, CUT)
+    later = population(sight.bought, LAST, among=known.customers)
     whole = Summary(
         later.purchase_days - 1, (later.last_day - later.first_day).astype(float), (later.today - later.first_day).astype(float)
     )
@@ -74,8 +73,8 @@ def test_predictive_intervals_hold_what_came(last_90_days: HoldOut) -> None:
     assert last_90_days.mean_width <= 4.0
 
 
-def test_the_next_product_is_foretold_better_than_by_popularity(session: Session) -> None:
-    found: Estimate = estimator("next_product").estimate(Sight(session, population(session, LAST), Choices(), Locale.ENGLISH, None, {}))
+def test_the_next_product_is_foretold_better_than_by_popularity(sight: Sight) -> None:
+    found: Estimate = estimator("next_product").estimate(sight)
     (hit,) = [j for j in found.judgements if j.measure == "hit_rate_at_10"]
     assert hit.value is not None
     assert hit.baseline_value is not None

@@ -16,7 +16,6 @@ from keepwell.metrics.session import Session
 from keepwell.models.choices import Choices
 from keepwell.models.choices_file import FILE_NAME, chosen
 from keepwell.models.estimator import Estimate, Previous, Sight, estimator
-from keepwell.models.population import keep_purchase_days, population
 from keepwell.surfaces.worker.refresh import ground_of
 
 WHOLE = """
@@ -105,8 +104,7 @@ def test_a_faulty_file_stops_a_refresh_before_anything_is_computed(tmp_path: Pat
 def estimates(shop: Shop, choices: Choices, previous: Previous | None = None) -> dict[str, Estimate]:
     with shop.lake.engine() as engine:
         session = Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, TODAY), TODAY, keeps=True)
-        keep_purchase_days(session)
-        sight = Sight(session, population(session, TODAY), choices, Locale.ENGLISH, previous, {})
+        sight = Sight.of(session, choices, Locale.ENGLISH, previous)
         return {name: estimator(name).estimate(sight) for name in ("rfm", "tiers")}
 
 

@@ -18,7 +18,7 @@ from keepwell.models.choices import Choices
 from keepwell.models.estimator import Estimate, Sight, estimator
 from keepwell.models.estimators.leaving import MOVED, TENURE, Rows, _drift
 from keepwell.models.features import FEATURES, features, reason
-from keepwell.models.population import keep_purchase_days, population
+from keepwell.models.population import kept_purchases
 from keepwell.surfaces.worker.refresh import ground_of
 
 pytestmark = boosted
@@ -74,8 +74,7 @@ def a_shop(folder: Path, rows: dict[str, list[dict[str, Any]]]) -> Shop:
 def estimate(shop: Shop, locale: Locale = Locale.ENGLISH) -> Estimate:
     with shop.lake.engine() as engine:
         session = Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, TODAY), TODAY, keeps=True)
-        keep_purchase_days(session)
-        return estimator("churn").estimate(Sight(session, population(session, TODAY), Choices(), locale, None, {}))
+        return estimator("churn").estimate(Sight.of(session, Choices(), locale))
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +170,7 @@ def test_those_who_only_order_are_judged_by_their_orders(tmp_path: Path) -> None
 def at(shop: Shop, cut: date, known_until: date, share: float = 1.0) -> list[dict[str, Any]]:
     with shop.lake.engine() as engine:
         session = Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, known_until), known_until, keeps=True)
-        keep_purchase_days(session)
+        kept_purchases(session)
         rows: list[dict[str, Any]] = features(session, [cut], 90, None, share).to_pylist()
         return rows
 

@@ -14,7 +14,7 @@ from keepwell.metrics.session import Session
 from keepwell.models.choices import Choices
 from keepwell.models.estimator import Sight, estimator
 from keepwell.models.features import features
-from keepwell.models.population import keep_purchase_days, population
+from keepwell.models.population import kept_purchases, population
 from keepwell.models.refusal import RefusedError
 from keepwell.models.stored import rows_of_run
 from keepwell.surfaces.worker.refresh import ground_of, refresh
@@ -84,7 +84,7 @@ def test_who_leaves_within_the_embargo_is_not_learned_from(tmp_path: Path) -> No
     )
     with shop.lake.engine() as engine:
         session = Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, LATE), LATE, keeps=True)
-        keep_purchase_days(session)
+        kept_purchases(session)
         rows = features(session, [cut], 90, (7, 90)).to_pylist()
     assert {r["customer_id"]: r["has_left"] for r in rows} == {"stays": False, "soon": True, "within": True, "after": False}
 
@@ -112,8 +112,7 @@ def test_amounts_of_ten_thousand_million_are_counted(tmp_path: Path) -> None:
     shop.bring_rows("orders", [order(1, "ann", EARLY, 10_000_000_000), order(2, "ann", LATE, 99_999_999_999)])
     with shop.lake.engine() as engine:
         session = Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, LATE), LATE, keeps=True)
-        keep_purchase_days(session)
-        assert population(session, LATE).amount.tolist() == [109_999_999_999.0]
+        assert population(kept_purchases(session), LATE).amount.tolist() == [109_999_999_999.0]
 
 
 @pytest.mark.parametrize("products", [1, 2, 3, 10])
@@ -129,7 +128,6 @@ def test_a_few_products_are_not_foretold(tmp_path: Path, products: int) -> None:
     shop.bring_rows("order_lines", lines)
     with shop.lake.engine() as engine:
         session = Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, LATE), LATE, keeps=True)
-        keep_purchase_days(session)
-        sight = Sight(session, population(session, LATE), Choices(), Locale.ENGLISH, None, {})
+        sight = Sight.of(session, Choices(), Locale.ENGLISH)
         with pytest.raises(RefusedError, match=f"{products} products have been bought"):
             estimator("next_product").estimate(sight)

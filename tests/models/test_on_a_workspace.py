@@ -22,7 +22,7 @@ from keepwell.metrics.session import Session
 from keepwell.models.choices import Choices
 from keepwell.models.estimator import REGISTRY, Previous
 from keepwell.models.estimators.lifecycle import LABELS
-from keepwell.models.population import keep_purchase_days, population
+from keepwell.models.population import kept_purchases, population
 from keepwell.models.results import Results, estimated, previous_of
 from keepwell.surfaces.worker.refresh import ground_of
 
@@ -295,8 +295,8 @@ def test_spark_finds_the_same(spark: Engine, shop: Shop, results: Results) -> No
 def test_a_population_knows_nothing_of_later_days(shop: Shop) -> None:
     with shop.lake.engine() as engine:
         session = Session(engine, shop.lake.snapshot(), ground_of(shop.workspace, TODAY), TODAY, keeps=True)
-        keep_purchase_days(session)
-        early, late = (population(session, day) for day in (date(2025, 8, 31), TODAY))
+        bought = kept_purchases(session)
+        early, late = (population(bought, day) for day in (date(2025, 8, 31), TODAY))
     assert len(early) < len(late)
     assert (early.last_day <= early.today).all()
     rows = [r for r in orders()[0] if r["ordered_at"] < "2025-09-01"]

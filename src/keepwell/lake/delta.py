@@ -20,6 +20,8 @@ from deltalake.transaction import AddAction, RemoveAction
 from keepwell.core.errors import KeepwellError
 from keepwell.lake.table import Table
 
+REPEATED = 10_000  # rows that share one piece of a column
+
 _ARROW_TYPES = {
     "VARCHAR": pa.string(),
     "DECIMAL(18, 4)": pa.decimal128(18, 4),
@@ -69,6 +71,13 @@ def schema_of(table: Table) -> pa.Schema:
     if table.month_of:
         fields.append(("month", pa.string()))
     return pa.schema(fields)
+
+
+def repeated(value: Any, kind: pa.DataType, size: int) -> pa.ChunkedArray:
+    """A column of one value, held once for many of its rows."""
+    part = pa.repeat(pa.scalar(value, kind), min(size, REPEATED))
+    whole, rest = divmod(size, REPEATED)
+    return pa.chunked_array([part] * whole + [part[:rest]], kind) if size > REPEATED else pa.chunked_array([part], kind)
 
 
 def open_or_none(folder: Path, version: int | None = None) -> DeltaTable | None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from keepwell.core.errors import unknown
 from keepwell.core.files import read_json_or_none, write_json_atomically
 from keepwell.lake import journal, locks
+from keepwell.lake.delta import repeated
 from keepwell.lake.entity import entities
 from keepwell.lake.lake import Lake
 from keepwell.lake.landing import Difference, parquet, write_change
@@ -96,9 +97,9 @@ def _with_meta(name: str, rows: pa.Table, run_id: str, at: datetime) -> pa.Table
     given = rows.select([c for c in rows.column_names if c in wanted])
     size = rows.num_rows
     meta = {
-        SOURCE: pa.array([SOURCE_OF_RESULTS] * size),
-        BATCH: pa.array([run_id] * size),
-        UPDATED: pa.array([at] * size, pa.timestamp("us", tz="UTC")),
+        SOURCE: repeated(SOURCE_OF_RESULTS, pa.string(), size),
+        BATCH: repeated(run_id, pa.string(), size),
+        UPDATED: repeated(at, pa.timestamp("us", tz="UTC"), size),
     }
     for column, _ in META_COLUMNS:
         given = given.append_column(column, meta[column])

@@ -58,7 +58,8 @@ def _rfm(file: YamlFile, given: dict[str, Any]) -> RfmChoices | None:
     if levels not in LEVELS or isinstance(levels, bool):
         raise file.error(("rfm", "levels"), f"is {levels!r}", "Choose 3 or 5.")
     weights = _mapping(file, ("rfm", "weights"), given.get("weights") or {}, DIMENSIONS, "weights")
-    heavy = tuple(_number(file, ("rfm", "weights", d), weights.get(d, 1)) for d in DIMENSIONS)
+    recency, frequency, money = (_number(file, ("rfm", "weights", d), weights.get(d, 1)) for d in DIMENSIONS)
+    heavy = recency, frequency, money
     if min(heavy) < 0 or not sum(heavy) > 0:
         raise file.error(("rfm", "weights"), f"are {', '.join(f'{w:g}' for w in heavy)}", "None may be negative, and not all 0.")
     thresholds = None
@@ -67,9 +68,10 @@ def _rfm(file: YamlFile, given: dict[str, Any]) -> RfmChoices | None:
         missing = [d for d in DIMENSIONS if d not in ends]
         if missing:
             raise file.error(("rfm", "thresholds"), f"lack {', '.join(missing)}", "Fix all three, or none: then they are quantiles.")
-        thresholds = tuple(tuple(_ascending(file, ("rfm", "thresholds", d), ends[d], levels - 1)) for d in DIMENSIONS)
+        first, second, third = (tuple(_ascending(file, ("rfm", "thresholds", d), ends[d], levels - 1)) for d in DIMENSIONS)
+        thresholds = first, second, third
     groups = _groups(file, given["groups"], levels) if given.get("groups") is not None else None
-    return RfmChoices(levels, heavy, thresholds, groups)  # type: ignore[arg-type]
+    return RfmChoices(levels, heavy, thresholds, groups)
 
 
 def _groups(file: YamlFile, given: Any, levels: int) -> tuple[Group, ...]:

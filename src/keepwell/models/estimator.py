@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ from keepwell.core.errors import unknown
 from keepwell.core.settings import Locale
 from keepwell.metrics.session import Session
 from keepwell.models.choices import Choices
-from keepwell.models.population import Population
+from keepwell.models.population import Population, Purchases, kept_purchases, population
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,18 @@ class Sight:
     """What an estimator sees: the lake as of a day, the buyers in it, what the workspace chose, what the last run knew."""
 
     session: Session
+    bought: Purchases
     population: Population
     choices: Choices
     locale: Locale
     previous: Previous | None
-    done: Mapping[str, Estimate]  # of the estimators before it in this run
+    done: Mapping[str, Estimate] = field(default_factory=dict)  # of the estimators before it in this run
+
+    @classmethod
+    def of(cls, session: Session, choices: Choices, locale: Locale, previous: Previous | None = None) -> Self:
+        """As of the session's day, before any estimator."""
+        bought = kept_purchases(session)
+        return cls(session, bought, population(bought, session.last_day), choices, locale, previous)
 
     @property
     def is_chinese(self) -> bool:

@@ -6,10 +6,11 @@ import pyarrow as pa
 from keepwell.models.btyd.model import Forecaster
 from keepwell.models.btyd.summary import DAYS_A_WEEK, Floats, Ints
 from keepwell.models.estimator import Sight
-from keepwell.models.population import UNIT, purchase_days
+from keepwell.models.population import UNIT
 
 HORIZONS = {"12m": 365, "36m": 1_096}  # days; three years of 365.25
 STEPS = 12
+PART = 250_000  # purchase days
 
 
 def lifetime_scores(sight: Sight, seen: Forecaster, value: Floats, *, is_margin: bool) -> dict[str, pa.Array]:
@@ -52,13 +53,20 @@ def _discounted_until(seen: Forecaster, days: Ints, rate: float) -> Floats:
 
 def _realised(sight: Sight, column: str) -> dict[str, Floats]:
     """What each customer has brought within each horizon from the first order until today, net of refunds."""
-    days = purchase_days(sight.session, sight.population.as_of)
+    days = sight.bought.until(sight.population.as_of)
     amounts: Ints = getattr(days, column)
-    sales = days.where(days.orders > 0)
-    places, at = np.unique(sales.place, return_index=True)
-    size = int(days.place.max(initial=0)) + 1
-    first = np.zeros(size, np.int64)
-    first[places] = sales.day[at]
-    age = days.day - first[days.place]
-    # sums of whole numbers are the same in any order
-    return {n: np.bincount(days.place, np.where(age < length, amounts, 0), size)[places] / UNIT for n, length in HORIZONS.items()}
+    size = len(sight.bought.customers)
+    is_sale = days.orders > 0
+    places, at = np.unique(days.place[is_sale], return_index=True)
+    first = np.zeros(size, np.int32)
+    first[places] = days.day[is_sale][at]
+    found = {name: np.zeros(size) for name in HORIZONS}
+    # some days at a time: what lies between then stays small
+    for rows in (slice(i, i + PART) for i in range(0, len(days), PART)):
+        place = days.place[rows]
+        age = days.day[rows] - first[place]
+        own = slice(place[0], place[-1] + 1)
+        for name, length in HORIZONS.items():
+            # sums of whole numbers are the same in any order
+            found[name][own] += np.bincount(place - own.start, amounts[rows] * (age < length), own.stop - own.start)
+    return {name: total[places] / UNIT for name, total in found.items()}

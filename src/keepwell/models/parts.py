@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from keepwell.models.btyd.summary import Floats
+from keepwell.models.btyd.summary import Floats, Ints
 
 PART = 50_000
 
 
-def in_parts(function: Callable[..., Floats], *columns: Floats) -> Floats:
+def in_parts(function: Callable[..., Floats], *columns: Floats | Ints) -> Floats:
     """``function`` of the columns, element by element; NumPy and SciPy let other threads run meanwhile."""
     size = len(columns[0])
     if size <= PART:

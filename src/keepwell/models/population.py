@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from keepwell.core.errors import KeepwellError
 from keepwell.core.periods import months_before
@@ -19,6 +21,10 @@ UNIT = 10_000  # parts of a unit of money: whole numbers add up to the same in a
 MOST_MONEY = np.iinfo(np.int64).max / 2 / UNIT  # of all orders together
 HALF_YEAR = 180
 EPOCH = date(1970, 1, 1)
+MONEY = ("amount", "repeat_amount", "margin", "repeat_margin", "year_amount", "half_amount", "half_before_amount")
+COUNTS = ("orders", "with_margin")
+PART = 50_000  # customers
+NEVER = np.int32(np.iinfo(np.int32).max)
 
 
 @dataclass(frozen=True)
@@ -101,155 +107,171 @@ class PurchaseDays:
         })  # fmt: skip
 
 
-def keep_purchase_days(session: Session) -> None:
-    """Bring orders down to one row a customer and day, once for all that reads them."""
+@dataclass(frozen=True)
+class Purchases:
+    """What all who ever ordered bought, as far as a session sees; ``customers`` holds their ids in order, by place."""
+
+    customers: pa.Array
+    days: PurchaseDays
+
+    def until(self, day: date, among: pa.Array | None = None) -> PurchaseDays:
+        """The days up to this one, or of some customers only."""
+        chosen = self.days.day <= (day - EPOCH).days
+        if among is not None:
+            chosen &= pc.is_in(self.customers, value_set=among).to_numpy(zero_copy_only=False)[self.days.place]
+        return self.days.where(chosen)
+
+
+def put_away(session: Session) -> None:
+    """Let go of what :func:`kept_purchases` lent to queries."""
+    session.engine.lend(BUYERS, pa.table({"customer_id": pa.array([], pa.string()), "place": pa.array([], pa.int32())}))
+    none = np.zeros(0, np.int32)
+    session.engine.lend(DAYS, PurchaseDays(none, none, none, none.astype(np.int64), none.astype(np.int64), none).to_table())
+
+
+# an order as it is read
+ORDER = pa.schema({"customer_id": pa.string(), "day": pa.int32(), "is_sale": pa.bool_(), "amount": pa.int64(), "margin": pa.int64()})
+
+
+def kept_purchases(session: Session) -> Purchases:
+    """Bring orders down to one row a customer and day, once for all that reads them: here, and below ``DAYS_BY_ID`` in queries."""
     session.make_ready("orders")
     engine = session.engine
-    counted = f"customer_id is not null and status in ('completed', 'refund')\n  and ordered_on <= DATE {literal(session.last_day)}"
-    who = engine.arrow(Steps().then("who", f"select distinct customer_id from orders where {counted} order by customer_id"))
-    engine.lend(BUYERS, pa.table({"customer_id": who.column(0), "place": pa.array(np.arange(len(who), dtype=np.int32))}))
-    orders = engine.arrow(
-        Steps().then(
-            "bought",
-            f"select b.place, o.ordered_on as day, o.status = 'completed' as is_sale, {_units('o.amount')} as amount, {_units('o.margin')} as margin\n"
-            f"from (select customer_id, ordered_on, status, amount, margin from orders where {counted}) as o\n"
-            f"join {BUYERS} as b on b.customer_id = o.customer_id",
-        )
+    money = ", ".join(f"cast({c} as DECIMAL(18, 4)) as {c}" for c in ("amount", "margin"))
+    query = (
+        f"select customer_id, ordered_on as day, status = 'completed' as is_sale, {money}\nfrom orders\n"
+        f"where customer_id is not null and status in ('completed', 'refund') and ordered_on <= DATE {literal(session.last_day)}"
     )
-    engine.lend(DAYS, _by_day(orders).to_table())
+    found = _by_day(engine.map_batches(Steps().then("bought", query), _in_numbers, ORDER))
+    engine.lend(BUYERS, pa.table({"customer_id": found.customers, "place": pa.array(np.arange(len(found.customers), dtype=np.int32))}))
+    engine.lend(DAYS, found.days.to_table())
     money = ", ".join(f"cast(d.{c} as DECIMAL(19, 0)) * 0.0001 as {c}" for c in ("amount", "margin"))
     by_id = (
         f"select b.customer_id, d.place, d.day, d.orders, {money}, d.with_margin from {DAYS} as d join {BUYERS} as b on b.place = d.place"
     )
     engine.define(DAYS_BY_ID, Steps().then("days", by_id))
+    return found
 
 
-def _units(sql: str) -> str:
-    # as a wider number first: the largest amount that can be stored has no room for four more digits
-    return f"cast(cast({sql} as DECIMAL(38, 4)) * {UNIT} as BIGINT)"
+def _in_numbers(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Days since 1970, and money in parts of ``UNIT``."""
+    who, day, is_sale, amount, margin = batch.columns
+    return pa.RecordBatch.from_arrays([who.cast(pa.string()), day.cast(pa.int32()), is_sale, _parts(amount), _parts(margin)], schema=ORDER)
 
 
-def _by_day(orders: pa.Table) -> PurchaseDays:
+def _parts(amounts: pa.Array) -> pa.Array:
+    """Of decimals with four digits behind the point the number without it, which has 18 digits at most: the lower half of each."""
+    low = np.frombuffer(amounts.buffers()[1], np.int64)[::2][amounts.offset : amounts.offset + len(amounts)]
+    return pa.array(low, mask=amounts.is_null().to_numpy(zero_copy_only=False))
+
+
+def _by_day(orders: pa.Table) -> Purchases:
     """Orders of a day put together. Sorting numbers takes half as long as a hash of millions of groups."""
-    day = _numbers(orders, "day")
+    coded = orders.column("customer_id").dictionary_encode()
+    ids = coded.chunk(0).dictionary if coded.num_chunks else pa.array([], pa.string())
+    in_order = pc.sort_indices(ids)
+    rank = np.empty(len(ids), np.int32)
+    rank[in_order.to_numpy()] = np.arange(len(ids), dtype=np.int32)
+    day = _numbers(orders.column("day"))
     first = int(day.min(initial=0))
     span = int(day.max(initial=0)) - first + 1
-    key = _numbers(orders, "place").astype(np.int64)
+    key = np.concatenate([rank[c.indices.to_numpy()] for c in coded.chunks] or [rank]).astype(np.int64)
+    del coded
     key *= span
-    key += day - first
+    key += day
+    key -= first
     order = np.argsort(key).astype(np.int32)
     key = key[order]
-    starts = _starts(key)
+    starts = starts_of(key)
     key = key[starts]
 
     def added(values: Ints) -> Ints:
-        found: Ints = np.add.reduceat(values[order], starts) if len(starts) else values[:0]
+        found: Ints = np.add.reduceat(values[order], starts, dtype=values.dtype) if len(starts) else values[:0]
         return found
 
-    for name in ("amount", "margin"):
-        if float(np.abs(_numbers(orders, name)).sum(dtype=np.float64)) > MOST_MONEY * UNIT:
+    def money(name: str) -> Ints:
+        values = _numbers(orders.column(name))
+        if float(np.abs(values).sum(dtype=np.float64)) > MOST_MONEY * UNIT:
             raise KeepwellError(
                 f"The {name}s of all orders add up to more than {MOST_MONEY:.0e}.", "Choose a currency whose unit is worth more."
             )
+        return added(values)
+
     is_sale = orders.column("is_sale").to_numpy()
     has_margin = orders.column("margin").is_valid().to_numpy() & is_sale
-    return PurchaseDays(
+    days = PurchaseDays(
         (key // span).astype(np.int32),
         (key % span + first).astype(np.int32),
         added(is_sale.astype(np.int32)),
-        added(_numbers(orders, "amount")),
-        added(_numbers(orders, "margin")),
+        money("amount"),
+        money("margin"),
         added(has_margin.astype(np.int32)),
     )
+    return Purchases(ids.take(in_order), days)
 
 
-def _starts(values: Ints) -> Ints:
+def starts_of(values: Ints) -> Ints:
     """Where a run of equal values begins."""
     if not len(values):
         return np.zeros(0, np.int64)
     return np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])).astype(np.int64)
 
 
-def purchase_days(session: Session, until: date, among: pa.Array | None = None) -> PurchaseDays:
-    """Those up to ``until``, or of some customers only; :func:`keep_purchase_days` goes before."""
-    join = ""
-    if among is not None:
-        session.engine.lend("_among", pa.table({"customer_id": among}))
-        places = f"select b.place from _among as a join {BUYERS} as b on b.customer_id = a.customer_id"
-        join = f"join ({places}) as p on p.place = d.place "
-    found = session.engine.arrow(Steps().then("days", f"select d.* from {DAYS} as d {join}where d.day <= DATE {literal(until)}"))
-    days = PurchaseDays(*(_numbers(found, c) for c in ("place", "day", "orders", "amount", "margin", "with_margin")))
-    place, day = days.place, days.day
-    # an engine may hand rows back in another order
-    if ((place[1:] < place[:-1]) | ((place[1:] == place[:-1]) & (day[1:] < day[:-1]))).any():
-        order = np.lexsort((day, place))
-        days = PurchaseDays(place[order], day[order], days.orders[order], days.amount[order], days.margin[order], days.with_margin[order])
-    return days
-
-
-def bought_on(session: Session, until: date) -> tuple[Ints, Ints]:
-    """Place and day of each purchase day up to ``until``, in no order; :func:`keep_purchase_days` goes before."""
-    query = f"select place, day from {DAYS} where orders > 0 and day <= DATE {literal(until)}"
-    found = session.engine.arrow(Steps().then("bought", query))
-    return _numbers(found, "place"), _numbers(found, "day")
-
-
-def _numbers(table: pa.Table, name: str) -> Ints:
-    """A column as whole numbers, a day as days since 1970; unknown is 0."""
-    column = table.column(name)
-    values: Ints = (column.cast(pa.int32()) if pa.types.is_date(column.type) else column).fill_null(0).to_numpy()
+def _numbers(column: pa.ChunkedArray) -> Ints:
+    """Whole numbers; unknown is 0."""
+    values: Ints = column.fill_null(0).to_numpy()
     return values
 
 
-def buyers(session: Session) -> pa.Array:
-    """The ids of all who ordered, by place."""
-    found = session.engine.arrow(Steps().then("buyers", f"select customer_id from {BUYERS} order by place"))
-    return found.column(0).combine_chunks()
-
-
-def population(session: Session, as_of: date, among: pa.Array | None = None) -> Population:
-    """Those who bought until ``as_of``, as the purchase days up to it tell; :func:`keep_purchase_days` goes before.
-
-    With ``among``, only these customers.
-    """
-    days, ids = purchase_days(session, as_of, among), buyers(session)
+def population(bought: Purchases, as_of: date, among: pa.Array | None = None) -> Population:
+    """Those who bought until ``as_of``, as the purchase days up to it tell. With ``among``, only these customers."""
+    days, ids = bought.until(as_of, among), bought.customers
     is_sale = days.orders > 0
     place, day = days.place[is_sale], days.day[is_sale]
-    starts = _starts(place)
+    starts = starts_of(place)
     places, ends = place[starts], np.append(starts[1:], len(place))[: len(starts)]
     count = ends - starts
     first, last, before = (day[i].astype(np.int64) for i in (starts, ends - 1, np.maximum(ends - 2, 0)))
-    bought = np.zeros(len(ids), bool)
-    bought[places] = True
-    days = days.where(bought[days.place])
-    rows = _starts(days.place)
-    first_of = np.zeros(len(ids), np.int32)
-    first_of[places] = first
-    is_later = days.day > first_of[days.place]
-    today = (as_of - EPOCH).days
-    year = (months_before(as_of, 12) - EPOCH).days
-
-    def added(values: Ints) -> Ints:
-        found: Ints = np.add.reduceat(values, rows).astype(np.int64) if len(rows) else np.zeros(0, np.int64)
-        return found
-
-    def money(values: Ints, chosen: Bools | None = None) -> Floats:
-        return added(values if chosen is None else np.where(chosen, values, 0)) / UNIT
-
+    # of customers with nothing but refunds the first purchase is never
+    first_of, count_of = np.full(len(ids), NEVER), np.zeros(len(ids), np.int32)
+    first_of[places], count_of[places] = first, count
+    starts = starts_of(days.place)
+    who = days.place[starts]
+    sums = _sums(days, starts, first_of[who], count_of[who], as_of)
+    is_buyer = count_of[who] > 0
     return Population(
         as_of=as_of,
-        customers=ids.take(pa.array(places)),
+        customers=ids if len(places) == len(ids) else ids.take(pa.array(places)),
         first_day=first,
         last_day=last,
         previous_day=np.where(count > 1, before, first),
         purchase_days=count,
-        orders=added(days.orders),
-        amount=money(days.amount),
-        repeat_amount=money(days.amount, is_later) * (count > 1),
-        margin=money(days.margin),
-        repeat_margin=money(days.margin, is_later) * (count > 1),
-        with_margin=added(days.with_margin),
-        year_amount=money(days.amount, days.day > year),
-        half_amount=money(days.amount, days.day > today - HALF_YEAR),
-        half_before_amount=money(days.amount, (days.day > today - 2 * HALF_YEAR) & (days.day <= today - HALF_YEAR)),
+        **(sums if is_buyer.all() else {n: v[is_buyer] for n, v in sums.items()}),
     )
+
+
+def _sums(days: PurchaseDays, starts: Ints, first: Ints, count: Ints, as_of: date) -> dict[str, Any]:
+    """What the days of each customer add up to, where theirs begin at ``starts``."""
+    today, year = (as_of - EPOCH).days, (months_before(as_of, 12) - EPOCH).days
+    found: dict[str, Any] = {n: np.empty(len(starts)) for n in MONEY} | {n: np.empty(len(starts), np.int64) for n in COUNTS}
+    # some customers at a time: what lies between then stays small
+    for part in (slice(i, i + PART) for i in range(0, len(starts), PART)):
+        own = starts[part]
+        rows = slice(own[0], starts[part.stop] if part.stop < len(starts) else len(days))
+        day, amount, margin = days.day[rows], days.amount[rows], days.margin[rows]
+        sizes = np.diff(own, append=rows.stop)
+        is_later = day > np.repeat(first[part], sizes)
+        of_money = {
+            "amount": amount,
+            "repeat_amount": amount * (is_later & np.repeat(count[part] > 1, sizes)),
+            "margin": margin,
+            "repeat_margin": margin * (is_later & np.repeat(count[part] > 1, sizes)),
+            "year_amount": amount * (day > year),
+            "half_amount": amount * (day > today - HALF_YEAR),
+            "half_before_amount": amount * ((day > today - 2 * HALF_YEAR) & (day <= today - HALF_YEAR)),
+        }
+        for name, values in of_money.items():
+            found[name][part] = np.add.reduceat(values, own - rows.start) / UNIT
+        for name in COUNTS:
+            found[name][part] = np.add.reduceat(getattr(days, name)[rows], own - rows.start)
+    return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
+from keepwell.core.memory import give_large_back
 from keepwell.core.settings import Locale
 from keepwell.engine.sql import Steps, literal
-from keepwell.lake.delta import schema_of
+from keepwell.lake.delta import repeated, schema_of
 from keepwell.lake.table import META_COLUMNS, table
 from keepwell.metrics.session import Session
 from keepwell.models.choices import Choices
 from keepwell.models.estimator import REGISTRY, Estimate, Previous, Sight, estimator
-from keepwell.models.population import EPOCH, Population, keep_purchase_days, population
+from keepwell.models.population import EPOCH, Population, put_away
 from keepwell.models.refusal import RefusedError
 
 # scores that are states: with the state before, and the day from which this one holds
@@ -57,19 +58,25 @@ def estimated(
     """
     if not any(session.tables.rows(name) for name in ("orders", "subscriptions", "responses")):
         return Results({}, {})
-    keep_purchase_days(session)
-    buyers = population(session, session.last_day)
-    done, refused = _answers(lambda done: Sight(session, buyers, choices, locale, previous, done), names)
+    give_large_back()
+    tables, refused = _found(Sight.of(session, choices, locale, previous), names)
+    # what the estimators saw and found is let go before its rows are copied
+    put_away(session)
+    rows = {n: typed(n, tables.pop(n), run_id) for n in sorted(tables)}
+    return Results(rows, {n: e.reason(is_chinese=locale is Locale.CHINESE) for n, e in refused.items()})
+
+
+def _found(sight: Sight, names: Collection[str]) -> tuple[dict[str, pa.Table], dict[str, RefusedError]]:
+    """Rows by derived table, and who refused."""
+    done, refused = _answers(lambda done: replace(sight, done=done), names)
     tables = {
-        "customer_scores": _scores(session, buyers, done, previous),
+        "customer_scores": _scores(sight.session, sight.population, done, sight.previous),
         "model_parameters": _parameters(done),
-        "model_reports": _reports(buyers, done, refused, locale),
+        "model_reports": _reports(sight.population, done, refused, sight.locale),
     }
     for found in done.values():
         tables |= found.tables
-    return Results(
-        {n: typed(n, t, run_id) for n, t in tables.items()}, {n: e.reason(is_chinese=locale is Locale.CHINESE) for n, e in refused.items()}
-    )
+    return tables, refused
 
 
 def _answers(
@@ -108,15 +115,17 @@ def typed(name: str, rows: pa.Table, run_id: str) -> pa.Table:
     """The rows with every column that the derived table has, in its types; what was not found is empty."""
     meta = {c for c, _ in META_COLUMNS}
     columns = {}
+    size, given = rows.num_rows, dict(zip(rows.column_names, rows.columns, strict=True))
+    del rows  # a column goes when its copy is made
     for field in schema_of(table(name)):
         if field.name in meta:
             continue
         if field.name == "run_id":
-            columns[field.name] = pa.array([run_id], pa.string()).take(pa.array(np.zeros(rows.num_rows, np.int64)))
-        elif field.name in rows.column_names:
-            columns[field.name] = _cast(rows.column(field.name), field.type)
+            columns[field.name] = repeated(run_id, pa.string(), size)
+        elif field.name in given:
+            columns[field.name] = _cast(given.pop(field.name), field.type)
         else:
-            columns[field.name] = pa.nulls(rows.num_rows, field.type)
+            columns[field.name] = repeated(None, field.type, size)
     return pa.table(columns)
 
 
@@ -156,7 +165,7 @@ def _scores(session: Session, p: Population, done: Mapping[str, Estimate], previ
             at = pc.index_in(rows.column("customer_id"), found.of_some.column("customer_id"))
             for name in found.of_some.column_names[1:]:
                 rows = rows.append_column(name, found.of_some.column(name).combine_chunks().take(at))
-    rows = rows.append_column("as_of", pa.array([p.as_of], pa.date32()).take(pa.array(np.zeros(rows.num_rows, np.int64))))
+    rows = rows.append_column("as_of", repeated(p.as_of, pa.date32(), rows.num_rows))
     return _with_history(rows, previous)
 
 

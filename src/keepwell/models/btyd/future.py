@@ -1,6 +1,7 @@
 """How many purchases may come: their distribution for customers who are still active, and quantiles and moments for all."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -92,19 +93,27 @@ class Outlook:
         return found
 
 
+@dataclass
 class Counting:
     """The running sums of a distribution for some places: ``shape`` of the rate, ``z`` the share of the time still to come.
 
     With ``b``, each purchase may be the last one: its chance is Beta(a, b). Each chance is made of the one before.
     """
 
-    def __init__(self, shape: Floats, z: Floats, a: float = 0.0, b: Floats | None = None) -> None:
-        self.shape, self.log_z, self.a, self.b = shape, np.log(z), a, b
-        self.total = np.zeros_like(shape)  # chance of what has been asked for so far
-        self.fewer = np.zeros_like(shape)  # the same of customers who can't leave
-        self.log_exactly = shape * np.log1p(-z)
-        self.stays = np.ones_like(shape)  # after so many purchases
-        self.leaves = np.zeros_like(shape)  # with just this one
+    shape: Floats
+    log_z: Floats
+    a: float
+    b: Floats | None
+    total: Floats  # chance of what has been asked for so far
+    fewer: Floats  # the same of customers who can't leave
+    log_exactly: Floats
+    stays: Floats  # after so many purchases
+    leaves: Floats  # with just this one
+
+    @classmethod
+    def begun(cls, shape: Floats, z: Floats, a: float = 0.0, b: Floats | None = None) -> "Counting":
+        none = np.zeros_like(shape)
+        return cls(shape, np.log(z), a, b, none, none, shape * np.log1p(-z), np.ones_like(shape), none)
 
     def step(self, y: int) -> Floats:
         if y:
@@ -121,18 +130,16 @@ class Counting:
         return self.total
 
     def narrowed(self, keep: Bools) -> "Counting":
-        other = object.__new__(Counting)
-        other.a, other.b = self.a, None if self.b is None else self.b[keep]
-        for name in ("shape", "log_z", "total", "fewer", "log_exactly", "stays", "leaves"):
-            setattr(other, name, getattr(self, name)[keep])
-        return other
+        b = None if self.b is None else self.b[keep]
+        sums = (v[keep] for v in (self.total, self.fewer, self.log_exactly, self.stays, self.leaves))
+        return Counting(self.shape[keep], self.log_z[keep], self.a, b, *sums)
 
 
 def negative_binomial(shape: Floats, z: Floats) -> Outlook:
     """Purchases of rates Gamma(shape, ·), of which ``z`` is the share of the time still to come."""
-    return Outlook(len(shape), lambda places: Counting(shape[places], z[places]))
+    return Outlook(len(shape), lambda places: Counting.begun(shape[places], z[places]))
 
 
 def beta_geometric(shape: Floats, z: Floats, a: float, b: Floats) -> Outlook:
     """The same when customers may leave after each purchase: eq. 8 of Fader, Hardie & Lee (2005), from the posterior."""
-    return Outlook(len(shape), lambda places: Counting(shape[places], z[places], a, b[places]))
+    return Outlook(len(shape), lambda places: Counting.begun(shape[places], z[places], a, b[places]))

@@ -13,6 +13,7 @@ from keepwell.models.btyd.future import Outlook
 from keepwell.models.btyd.nbd import NegativeBinomial
 from keepwell.models.btyd.pareto import ParetoNbd
 from keepwell.models.btyd.summary import DAYS_A_WEEK, Floats, Groups, Ints, Summary, grouped
+from keepwell.models.parts import in_parts
 from keepwell.models.tables import horizon_of
 
 LEVEL = 0.95
@@ -104,12 +105,15 @@ class Forecaster:
 
     def days_to_chance(self, chance: float) -> Floats:
         """After how many days the customer has bought again with that chance; NaN where that never is."""
-        found = np.full(len(self.active), np.nan)
-        may = np.flatnonzero(self.active > chance)
-        x, age = self.summary.x[may], self.summary.age[may] / DAYS_A_WEEK
-        weeks = self.model.weeks_to_chance(x, age, chance / self.active[may])
-        found[may] = np.where(np.isfinite(weeks), weeks * DAYS_A_WEEK, np.nan)
-        return found
+
+        def days(active: Floats, x: Ints, age: Floats) -> Floats:
+            found = np.full(len(active), np.nan)
+            may = np.flatnonzero(active > chance)
+            weeks = self.model.weeks_to_chance(x[may], age[may] / DAYS_A_WEEK, chance / active[may])
+            found[may] = np.where(np.isfinite(weeks), weeks * DAYS_A_WEEK, np.nan)
+            return found
+
+        return in_parts(days, self.active, self.summary.x, self.summary.age)
 
     def orders_interval(self, days: float) -> tuple[Ints, Ints]:
         """The 95 % predictive interval of the purchases of the next ``days``."""

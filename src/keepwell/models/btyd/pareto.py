@@ -132,7 +132,7 @@ class ParetoNbd:
         start = (self.alpha + age)[:, None]
         z = np.maximum(spans, 1e-300) / (start + spans)
         shape = np.broadcast_to((self.r + x)[:, None], z.shape)
-        return Outlook(len(x), lambda places: _Mixed(Counting(shape[places], z[places]), mass[places]))
+        return Outlook(len(x), lambda places: _Mixed(Counting.begun(shape[places], z[places]), mass[places]))
 
 
 @dataclass

@@ -17,7 +17,7 @@ MOST_COUNTED = 1_000_000
 MANY = 3 * SAMPLE  # different ones from which on that is quicker
 
 Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.signedinteger[Any]]
 Bools = npt.NDArray[np.bool_]
 
 

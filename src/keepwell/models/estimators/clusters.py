@@ -43,10 +43,10 @@ class FittedClusters:
 
     def assign(self, table: Any) -> Ints:
         """Of each row the nearest centre."""
-        x = _matrix(table, self.features)
-        found = np.empty(len(x), np.int64)
-        for start in range(0, len(x), CHUNK):
-            z = (x[start : start + CHUNK] - self.mean) / self.spread
+        columns = _columns(table, self.features)
+        found = np.empty(len(columns[0]), np.int64)
+        for start in range(0, len(found), CHUNK):
+            z = (_logs(columns, slice(start, start + CHUNK)) - self.mean) / self.spread
             # sums feature by feature: their order, and so the last digit, does not hang on threads
             distance = sum((z[:, [j]] - self.centres[:, j]) ** 2 for j in range(z.shape[1]))
             found[start : start + CHUNK] = np.argmin(distance, axis=1)
@@ -84,13 +84,14 @@ class Clusters:
     def fit(self, table: Any, features: Sequence[str] | None = None) -> FittedClusters:
         """From a table with one row a customer and non-negative features; by default all its columns but customer_id."""
         names = names_of(features, "The features") if features else tuple(n for n in columns_of(table) if n not in IDS)
-        x = _matrix(table, names)
-        if len(x) < LEAST_CUSTOMERS:
+        columns = _columns(table, names)
+        size = len(columns[0])
+        if size < LEAST_CUSTOMERS:
             raise RefusedError(
-                f"{len(x)} customers are too few to be grouped; {LEAST_CUSTOMERS} are needed.",
-                chinese=f"{len(x)} 位客户太少，无法聚类，至少需要 {LEAST_CUSTOMERS} 位。",
+                f"{size} customers are too few to be grouped; {LEAST_CUSTOMERS} are needed.",
+                chinese=f"{size} 位客户太少，无法聚类，至少需要 {LEAST_CUSTOMERS} 位。",
             )
-        sample = x[np.linspace(0, len(x) - 1, min(FIT_SAMPLE, len(x))).astype(np.int64)]
+        sample = _logs(columns, np.linspace(0, size - 1, min(FIT_SAMPLE, size)).astype(np.int64))
         mean, spread = sample.mean(axis=0), sample.std(axis=0)
         distinct = len(np.unique(sample, axis=0))
         if distinct < LEAST_DIFFERENT:
@@ -165,12 +166,16 @@ def behaviour(p: Population) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _matrix(table: Any, names: Sequence[str]) -> Floats:
+def _columns(table: Any, names: Sequence[str]) -> list[Floats]:
     found = columns_of(table)
-    columns = [numbers(column(found, n), f"Feature {n!r}", least=0) for n in names]
+    columns: list[Floats] = [numbers(column(found, n), f"Feature {n!r}", least=0) for n in names]
     if not columns:
         raise WrongUseError("The table has no feature.", "Give counts, amounts and days, each as a column.")
-    return np.log1p(np.column_stack(columns))
+    return columns
+
+
+def _logs(columns: Sequence[Floats], rows: Ints | slice) -> Floats:
+    return np.log1p(np.column_stack([c[rows] for c in columns]))
 
 
 def _parameters(fitted: FittedClusters, names: Sequence[str]) -> list[Parameter]:

@@ -191,7 +191,7 @@ def _tried(sight: Sight) -> tuple[list[HoldOut], Naive]:
     chosen = np.flatnonzero(p.first_day <= (cut - EPOCH).days)
     if len(chosen) > SAMPLE:
         chosen = chosen[np.linspace(0, len(chosen) - 1, SAMPLE).astype(np.int64)]
-    before = population(sight.session, cut, among=p.customers.take(pa.array(chosen)))
+    before = population(sight.bought, cut, among=p.customers.take(pa.array(chosen)))
     # who had only refunds until then is no buyer yet
     at = pc.index_in(before.customers, p.customers).to_numpy()
     whole = Summary(p.purchase_days[at] - 1, (p.last_day - p.first_day)[at].astype(float), (p.today - p.first_day[at]).astype(float))
@@ -272,13 +272,16 @@ class _Worth:
         return cls(1 - seen.buys_within(days), mean, np.maximum(square - mean**2, 0.0), ratio)
 
     def quantile(self, share: float) -> Floats:
-        some = np.maximum(1 - self.none, 1e-12)
-        found = np.zeros(len(self.mean))
-        may = np.flatnonzero((share > self.none) & (self.mean > 0))
-        mean, some, none = self.mean[may] / some[may], some[may], self.none[may]
-        variance = np.maximum((self.variance[may] + self.mean[may] ** 2) / some - mean**2, 1e-12 * mean**2)
-        found[may] = in_parts(gammaincinv, mean**2 / variance, (share - none) / some) * variance / mean
-        return found * self.ratio
+        def of(none: Floats, mean: Floats, variance: Floats, ratio: Floats) -> Floats:
+            found = np.zeros(len(mean))
+            may = np.flatnonzero((share > none) & (mean > 0))
+            some = np.maximum(1 - none[may], 1e-12)
+            if_any = mean[may] / some
+            spread = np.maximum((variance[may] + mean[may] ** 2) / some - if_any**2, 1e-12 * if_any**2)
+            found[may] = gammaincinv(if_any**2 / spread, (share - none[may]) / some) * spread / if_any
+            return found * ratio
+
+        return in_parts(of, self.none, self.mean, self.variance, self.ratio)
 
 
 def _equity_interval(sight: Sight, model: BuyingModel, groups: Groups, place: Ints, spend: _Spend, worth: _Worth) -> tuple[float, float]:
@@ -298,14 +301,17 @@ def _equity_interval(sight: Sight, model: BuyingModel, groups: Groups, place: In
         seen = Forecaster(model.moved(shift), summary, grid)
         return float(seen.discounted(choices.horizon_days, choices.annual_rate, 1) @ by_group)
 
-    influence: Floats = (model.scores(groups) @ (model.fit.covariance @ _slope(sum_at, len(model.parameter_names))))[place]
+    moved = model.fit.covariance @ _slope(sum_at, len(model.parameter_names))
+    influence_of_group = in_parts(lambda *g: model.scores(Groups(*g)) @ moved, groups.x, groups.t_x, groups.age, groups.weight)
+    influence: Floats = influence_of_group[place]
     fitted = spend.model
     covariance = fitted.fit.covariance if fitted is not None else None
     if fitted is not None and covariance is not None:
         orders = worth.mean / np.where(value > 0, value, 1.0) * worth.ratio
         slope = _slope(lambda shift: float(orders @ fitted.moved(shift).expected(spend.x, spend.mean)), 3)
         used = np.flatnonzero((spend.x > 0) & (spend.mean > 0))
-        influence[used] += fitted.scores(spend.x[used], spend.mean[used]) @ (covariance @ slope)
+        moved_spend = covariance @ slope
+        influence[used] += in_parts(lambda x, mean: fitted.scores(x, mean) @ moved_spend, spend.x[used], spend.mean[used])
     total = float((worth.mean * worth.ratio).sum())
     half = 1.959963984540054 * float(np.sqrt((influence**2).sum() + (worth.variance * worth.ratio**2).sum()))
     return total - half, total + half

@@ -14,7 +14,7 @@ from keepwell.engine.sql import Steps, quoted
 from keepwell.metrics.session import Session
 from keepwell.models.btyd.summary import Bools, Floats, Ints
 from keepwell.models.estimator import Estimate, Judgement, Sight
-from keepwell.models.population import BUYERS, EPOCH, bought_on
+from keepwell.models.population import BUYERS, EPOCH, starts_of
 from keepwell.models.refusal import RefusedError
 from keepwell.models.tables import column, columns_of, day_of, days_of, ids, is_missing
 
@@ -88,7 +88,9 @@ class Cohorts:
             raise RefusedError("Nobody has bought.", "Import orders.", chinese="尚无客户购买。", chinese_hint="请导入订单。")
         session, until = sight.session, sight.population.as_of
         session.make_ready("customers")
-        months = _Months.of(*bought_on(session, until))
+        days = sight.bought.until(until)
+        days = days.where(days.orders > 0)
+        months = _Months.of(days.place, days.day)
         tables: list[pa.Table] = []
         whole = months.triangle(np.zeros(len(months.first), np.int64), 1, until)[0]
         tables.append(_rows(whole, "", ""))
@@ -121,9 +123,9 @@ class _Months:
         key += (calendar - base)[days - days.min()]
         if (key[1:] < key[:-1]).any():
             key.sort()
-        key = key[np.concatenate([[True], key[1:] != key[:-1]])]
+        key = key[starts_of(key)]
         customer, month = (key // span).astype(np.int32), (key % span).astype(np.int32)
-        starts = np.flatnonzero(np.concatenate([[True], customer[1:] != customer[:-1]]))
+        starts = starts_of(customer)
         size = np.diff(starts, append=len(key))
         first, last = (month[i].astype(np.int64) for i in (starts, starts + size - 1))
         return cls(base, span, customer[starts], first, last, np.repeat(np.arange(len(starts), dtype=np.int32), size), month)

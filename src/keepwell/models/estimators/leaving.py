@@ -220,7 +220,7 @@ def _naive(sight: Sight, train: Rows, held: Rows) -> tuple[Rule, Floats]:
 
 def _inactive(sight: Sight, customers: pa.Array, day: date) -> Floats:
     """1 − P(active) of each customer, as of the day; 1 of who never ordered."""
-    p = population(sight.session, day, among=customers)
+    p = population(sight.bought, day, among=customers)
     fitted: Any = ModifiedBetaGeometric.fitted(grouped(p.summary)[0])
     model: BuyingModel = fitted
     chance = 1 - Forecaster(model, p.summary).active

@@ -81,14 +81,17 @@ def refresh(
         # words are read as they are now, and no run holds on to them
         told = lake.snapshot(versions | runs.texts_of_today(lake))
         session = Session(reader, told, ground_of(workspace, day), as_of, keeps=True)
-        # before the KPIs, some of which read what the models expect
+        problems: dict[str, str] = {}
+        # first what rests on the lake alone: it need not be computed beside all the scores
+        with _timed(watcher, seconds, "KPIs"):
+            readings = _readings(session, [k for k in known.values() if not reads_results(k)], problems)
         with _timed(watcher, seconds, "models"):
             found = estimated(session, run_id, choices, workspace.settings.locale, known_before(lake, day))
-        with _timed(watcher, seconds, "KPIs"):
-            problems: dict[str, str] = {}
+        with _timed(watcher, seconds, "KPIs of models"):
             earlier = tuple(r.run_id for r in runs.all_runs(lake))
             seen = WithResults(lake.snapshot(_with_results(lake, versions)), earlier, found.tables)
-            readings = _readings(replace(session, tables=seen), known, problems)
+            of_models = _readings(replace(session, tables=seen), [k for k in known.values() if reads_results(k)], problems)
+            readings = Readings((*readings, *of_models))
         with _timed(watcher, seconds, "write"):
             results = runs.store_results(lake, run_id, started, {"kpi_values": kpi_values(run_id, readings), **found.tables})
     run = Run(
@@ -130,10 +133,15 @@ def choices_of(workspace: Workspace) -> Choices:
     return chosen(workspace.folder, Choices(settings.inactive_days, settings.clv_horizon_days, settings.clv_annual_rate))
 
 
-def _readings(session: Session, known: dict[str, Kpi], problems: dict[str, str]) -> Readings:
-    """Every KPI that has data, whole and by each of its dimensions. What is wrong with the workspace's own is noted in ``problems``."""
+def reads_results(kpi: Kpi) -> bool:
+    """Whether the KPI rests on what a run's models found."""
+    return any(entities()[name].is_derived for s in kpi.measure.sources for name in facts()[s.fact].reads if name in entities())
+
+
+def _readings(session: Session, kpis: list[Kpi], problems: dict[str, str]) -> Readings:
+    """Every one of these KPIs that has data, whole and by each of its dimensions. What is wrong with the workspace's own is noted in ``problems``."""
     snapshot, as_of = session.tables, session.as_of
-    present = [k for k in known.values() if has_data(k, snapshot)]
+    present = [k for k in kpis if has_data(k, snapshot)]
     questions = [(present, Question(EVERYTHING, grain, as_of=as_of)) for grain in WHOLE_GRAINS]
     by_dimension: dict[str, list[Kpi]] = {}
     for kpi in present:
