@@ -37,6 +37,7 @@ CUSTOMERS, FEWER = 1_000_000, 100_000
 ESTIMATORS = ("rfm", "tiers", "lifecycle", "cohorts", "clusters", "clv")
 KPIS = ("revenue", "orders", "active_customers")
 SPAN, AS_OF = "2024-11..2026-10", date(2026, 10, 31)
+ROUNDS = 3  # the best of them count, of memory the worst
 MOST_OF_PEER, MOST_OF_FIT, MOST_GROWTH = 0.25, 0.2, 1.15
 
 
@@ -112,8 +113,13 @@ def main() -> None:
     customers = int(sys.argv[1]) if len(sys.argv) > 1 else CUSTOMERS
     csv, folder, smaller = data(customers), workspace_of(customers), workspace_of(FEWER)
     print(f"{customers:,} customers: {', '.join(ESTIMATORS)}; {', '.join(KPIS)} by month")
-    found, few = measured("ours", str(folder)), measured("ours", str(smaller))
-    seconds, gb = reference(csv)
+    ours_of, peers = [], []
+    for _ in range(ROUNDS):  # in turn, so that what else the machine does befalls both
+        ours_of.append(measured("ours", str(folder)))
+        peers.append(reference(csv))
+    found = min(ours_of, key=lambda r: r["seconds"]) | {"gb": max(r["gb"] for r in ours_of)}
+    seconds, gb = min(s for s, _ in peers), min(g for _, g in peers)
+    few = min((measured("ours", str(smaller)) for _ in range(ROUNDS)), key=lambda r: r["seconds"])
     answers = [
         line("time", f"{found['seconds']:.1f} s beside {seconds:.1f} s = {found['seconds'] / seconds:.2f} ×", is_met=found["seconds"] <= MOST_OF_PEER * seconds),
         line("peak memory", f"{found['gb']:.2f} GB beside {gb:.2f} GB = {found['gb'] / gb:.2f} ×", is_met=found["gb"] <= gb),

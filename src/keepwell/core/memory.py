@@ -3,12 +3,10 @@
 import ctypes
 import sys
 
-import pyarrow as pa
-
 # of the GNU C library's mallopt
 _MMAP_THRESHOLD, _ARENAS = -3, -8
-LARGE_BYTES = 4_000_000
-ARENAS = 2
+LARGE_BYTES = 12_000_000
+ARENAS = 1
 
 
 def give_large_back() -> None:
@@ -17,10 +15,7 @@ def give_large_back() -> None:
     Otherwise the C library keeps it, in pieces that the next array does not fit into, and the process stays as large as it ever was.
     Other libraries than the GNU one are left as they are.
     """
-    if sys.platform != "linux":
-        return
-    adjust = getattr(ctypes.CDLL(None), "mallopt", None)
+    adjust = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if adjust is not None:
         adjust(_MMAP_THRESHOLD, LARGE_BYTES)
         adjust(_ARENAS, ARENAS)
-    pa.default_memory_pool().release_unused()

@@ -230,8 +230,8 @@ def population(bought: Purchases, as_of: date, among: pa.Array | None = None) ->
     place, day = days.place[is_sale], days.day[is_sale]
     starts = starts_of(place)
     places, ends = place[starts], np.append(starts[1:], len(place))[: len(starts)]
-    count = ends - starts
-    first, last, before = (day[i].astype(np.int64) for i in (starts, ends - 1, np.maximum(ends - 2, 0)))
+    count = (ends - starts).astype(np.int32)
+    first, last, before = (day[i] for i in (starts, ends - 1, np.maximum(ends - 2, 0)))
     # of customers with nothing but refunds the first purchase is never
     first_of, count_of = np.full(len(ids), NEVER), np.zeros(len(ids), np.int32)
     first_of[places], count_of[places] = first, count
@@ -253,7 +253,7 @@ def population(bought: Purchases, as_of: date, among: pa.Array | None = None) ->
 def _sums(days: PurchaseDays, starts: Ints, first: Ints, count: Ints, as_of: date) -> dict[str, Any]:
     """What the days of each customer add up to, where theirs begin at ``starts``."""
     today, year = (as_of - EPOCH).days, (months_before(as_of, 12) - EPOCH).days
-    found: dict[str, Any] = {n: np.empty(len(starts)) for n in MONEY} | {n: np.empty(len(starts), np.int64) for n in COUNTS}
+    found: dict[str, Any] = {n: np.empty(len(starts)) for n in MONEY} | {n: np.empty(len(starts), np.int32) for n in COUNTS}
     # some customers at a time: what lies between then stays small
     for part in (slice(i, i + PART) for i in range(0, len(starts), PART)):
         own = starts[part]

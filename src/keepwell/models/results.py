@@ -26,7 +26,7 @@ from keepwell.models.refusal import RefusedError
 STATES = ("rfm_group", "tier", "lifecycle_stage")
 LEAD = "lead"
 # these read nothing but the population, and nobody reads them
-BESIDE = ("clusters",)
+BESIDE = ("rfm", "tiers", "lifecycle", "clusters")
 DERIVED = (
     "customer_scores",
     "cohort_values",
@@ -139,8 +139,8 @@ def _cast(values: Any, kind: pa.DataType) -> Any:
 def _scores(session: Session, p: Population, done: Mapping[str, Estimate], previous: Previous | None) -> pa.Table:
     columns: dict[str, Any] = {
         "customer_id": p.customers,
-        "first_order_on": pa.array(p.first_day.astype(np.int32), pa.int32()).cast(pa.date32()),
-        "last_order_on": pa.array(p.last_day.astype(np.int32), pa.int32()).cast(pa.date32()),
+        "first_order_on": pa.array(p.first_day).cast(pa.date32()),
+        "last_order_on": pa.array(p.last_day).cast(pa.date32()),
         "orders": pa.array(p.orders),
         "net_amount": pa.array(p.amount),
         "net_amount_12m": pa.array(p.year_amount),
@@ -156,7 +156,7 @@ def _scores(session: Session, p: Population, done: Mapping[str, Estimate], previ
     if len(leads) or len(more):
         stage = pa.array([LEAD, None]).take(pa.array(np.repeat([0, 1], [len(leads), len(more)])))
         added = pa.concat_arrays([leads, more.sort()])
-        given = {"customer_id": added, "orders": pa.array(np.zeros(len(added), np.int64))}
+        given = {"customer_id": added, "orders": pa.array(np.zeros(len(added), p.orders.dtype))}
         if "lifecycle_stage" in rows.column_names:
             given["lifecycle_stage"] = stage
         rows = pa.concat_tables([rows, pa.table(given)], promote_options="default")

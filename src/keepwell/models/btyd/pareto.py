@@ -7,6 +7,7 @@ no more than the same nodes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -150,6 +151,7 @@ class _Mixed:
         return _Mixed(self.course.narrowed(keep), self.mass[keep])
 
 
+@cache
 def _nodes() -> tuple[Floats, Floats]:
     """Gauss–Legendre nodes and weights on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,6 +82,7 @@ class Clv:
         columns, worth = _forecast(seen, spend, days, choices.annual_rate)
         value = spend.expected
         equity_low, equity_high = _equity_interval(sight, model, groups, place, spend, worth)
+        del groups, place, worth  # room for what follows
         # no customer is worth less than nothing
         equity_low = np.maximum(equity_low, 0.0)
         is_known = model.name != NegativeBinomial.name
@@ -241,18 +243,27 @@ class _Spend:
         except RefusedError as error:
             return cls(is_margin, x, mean, None, overall, error)
 
-    @property
+    @cached_property
     def expected(self) -> Floats:
         return np.full(len(self.x), self.overall) if self.model is None else self.model.expected(self.x, self.mean)
 
-    def variances(self) -> tuple[Floats, Floats]:
+    def variance(self, orders: Floats, square: Floats) -> Floats:
+        """Of what each customer's purchases bring together, of whose number the mean and the mean of its square are given."""
+
+        def of(x: Ints, mean: Floats, value: Floats, orders: Floats, square: Floats) -> Floats:
+            within, between = self._variances(x, mean, value)
+            found: Floats = np.maximum(orders * within + square * (between + value**2) - (value * orders) ** 2, 0.0)
+            return found
+
+        return in_parts(of, self.x, self.mean, self.expected, orders, square)
+
+    def _variances(self, x: Ints, mean: Floats, value: Floats) -> tuple[Floats, Floats]:
         if self.model is None:
             # as spread as it is high: nothing is known of it
-            return np.full(len(self.x), self.overall**2), np.zeros(len(self.x))
-        within, between = self.model.variance(self.x, self.mean)
-        square = self.expected**2
+            return value**2, np.zeros(len(x))
+        within, between = self.model.variance(x, mean)
         # where the spread has no bound it is taken as ten times the mean
-        return np.where(np.isfinite(within), within, 100 * square), np.where(np.isfinite(between), between, 100 * square)
+        return np.where(np.isfinite(within), within, 100 * value**2), np.where(np.isfinite(between), between, 100 * value**2)
 
 
 @dataclass(frozen=True)
@@ -266,10 +277,7 @@ class _Worth:
 
     @classmethod
     def of(cls, seen: Forecaster, spend: _Spend, expected: Floats, days: int, ratio: Floats) -> "_Worth":
-        within, between = spend.variances()
-        mean = spend.expected * expected
-        square = expected * within + seen.second_moment(days) * (between + spend.expected**2)
-        return cls(1 - seen.buys_within(days), mean, np.maximum(square - mean**2, 0.0), ratio)
+        return cls(1 - seen.buys_within(days), spend.expected * expected, spend.variance(expected, seen.second_moment(days)), ratio)
 
     def quantile(self, share: float) -> Floats:
         def of(none: Floats, mean: Floats, variance: Floats, ratio: Floats) -> Floats:
