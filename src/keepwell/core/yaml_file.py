@@ -66,8 +66,7 @@ def read(path: Path) -> YamlFile:
     except UnicodeDecodeError:
         raise YamlError(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
     try:
-        node = yaml.compose(text, Loader=_PlainLoader)
-        values = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - the loader is a SafeLoader
+        node, values = _loaded(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise YamlError(
@@ -83,6 +82,21 @@ def read(path: Path) -> YamlFile:
     if node is not None:
         _note_lines(node, (), found)
     return found
+
+
+def shipped(text: str) -> Any:
+    """The values of a file that ships with Keepwell, whose lines nobody asks for."""
+    return yaml.load(text, _Loader)  # noqa: S506 - both are safe loaders
+
+
+def _loaded(text: str) -> tuple[yaml.Node | None, Any]:
+    """The tree of a file and its values, read once."""
+    loader = _PlainLoader(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _note_lines(node: yaml.Node, address: Address, found: YamlFile) -> None:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import yaml
-
 from keepwell.core.errors import unknown
+from keepwell.core.yaml_file import shipped
 
 
 class ColumnType(StrEnum):
@@ -169,10 +168,6 @@ def _entity(name: str, theme: str, spec: dict[str, Any]) -> Entity:
     )
 
 
-# in C where there is one: the definitions are read at every start, and Python takes a second for them
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 @functools.cache
 def entities() -> dict[str, Entity]:
     """Every entity of the model by name, in the order of the themes."""
@@ -181,7 +176,7 @@ def entities() -> dict[str, Entity]:
     for path in sorted(folder.iterdir(), key=lambda p: p.name):
         if path.name.endswith(".yaml"):
             theme = path.name.removesuffix(".yaml").partition("_")[2]
-            for name, spec in yaml.load(path.read_text(encoding="utf-8"), _Loader).items():  # noqa: S506 - both are safe loaders
+            for name, spec in shipped(path.read_text(encoding="utf-8")).items():
                 found[name] = _entity(name, theme, spec)
     return found
 

@@ -10,8 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from keepwell.core.yaml_file import shipped
 from keepwell.engine.aggregates import output_columns
 from keepwell.lake.entity import ColumnType, Entity, entities
 
@@ -66,7 +65,7 @@ def facts() -> dict[str, Fact]:
     folder = importlib.resources.files("keepwell.metrics") / "facts"
     for path in sorted(folder.iterdir(), key=lambda p: p.name):
         if path.name.endswith(".yaml"):
-            for name, spec in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            for name, spec in shipped(path.read_text(encoding="utf-8")).items():
                 found[name] = _of_view(name, spec, found.get(name))
     return found
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import TypedDict
 
-import yaml
+from keepwell.core.yaml_file import shipped
 
 # Below an exact name, so that the column that is called so always goes first.
 _MOST_BY_WORDS = 0.94
@@ -49,7 +49,7 @@ class Words(TypedDict):
 def words() -> Words:
     """The word lists of ``words.yaml``."""
     text = (importlib.resources.files("keepwell.sources") / "words.yaml").read_text(encoding="utf-8")
-    loaded: Words = yaml.safe_load(text)
+    loaded: Words = shipped(text)
     return loaded
 
 

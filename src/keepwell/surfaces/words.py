@@ -4,16 +4,15 @@ import functools
 import importlib.resources
 from collections.abc import Callable
 
-import yaml
-
 from keepwell.core.settings import Locale
+from keepwell.core.yaml_file import shipped
 
 
 @functools.cache
 def dictionary() -> dict[str, dict[str, str]]:
     """Every word, by name and language."""
     text = (importlib.resources.files("keepwell.surfaces") / "words.yaml").read_text(encoding="utf-8")
-    found: dict[str, dict[str, str]] = yaml.safe_load(text)
+    found: dict[str, dict[str, str]] = shipped(text)
     return found
 
 

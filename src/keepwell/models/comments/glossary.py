@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from keepwell.core.yaml_file import shipped
 from keepwell.models.comments.language import Language
 
 
@@ -30,7 +29,7 @@ class Theme:
 def themes() -> dict[str, Theme]:
     """The shipped themes by name, in their order."""
     path = importlib.resources.files("keepwell.models.comments") / "glossary.yaml"
-    told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    told: dict[str, Any] = shipped(path.read_text(encoding="utf-8"))
     return {name: _theme(name, found) for name, found in told.items()}
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import yaml
 
+from keepwell.core.yaml_file import shipped
 from keepwell.models.btyd.summary import Floats
 from keepwell.models.comments.language import Language, language_of
 
@@ -66,7 +66,7 @@ def polarities(texts: Iterable[str], languages: Iterable[Language]) -> Floats:
 def lexicons() -> dict[Language, Lexicon]:
     """The shipped words by language."""
     path = importlib.resources.files("keepwell.models.comments") / "lexicon.yaml"
-    told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    told: dict[str, Any] = shipped(path.read_text(encoding="utf-8"))
     return {Language(name): _lexicon(Language(name), words) for name, words in told.items()}
 
 

@@ -7,8 +7,7 @@ import re
 import warnings
 from typing import Any
 
-import yaml
-
+from keepwell.core.yaml_file import shipped
 from keepwell.models.comments.language import Language
 from keepwell.models.comments.lexicon import lexicons
 from keepwell.models.comments.sentences import masked
@@ -73,7 +72,7 @@ _SINGLE = frozenset("床菜饭茶脏吵旧贵慢")
 @functools.cache
 def _stop_words(language: Language) -> frozenset[str]:
     path = importlib.resources.files("keepwell.models.comments") / "stop_words.yaml"
-    told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    told: dict[str, Any] = shipped(path.read_text(encoding="utf-8"))
     return frozenset(str(w) for w in told[str(language)]) | lexicons()[language].general
 
 
