@@ -14,6 +14,7 @@ from factories.surfaces import Surfaces
 from keepwell.metrics.kpi_file import built_in
 from keepwell.models.estimator import REGISTRY
 from keepwell.surfaces.cli.app import app
+from keepwell.surfaces.worker.refresh import reads_results
 
 # churn is one of the estimators of a refresh
 pytestmark = boosted
@@ -222,3 +223,10 @@ def test_every_model_that_a_shipped_kpi_names_is_one() -> None:
     assert named <= set(REGISTRY)
     parameters = {b.split(".")[0] for k in built_in().values() for b in k.measure.bounded_by}
     assert parameters <= set(REGISTRY)
+
+
+def test_kpis_of_models_are_told_from_those_of_the_lake() -> None:
+    """They are read after the models; all others before."""
+    found = {name for name, kpi in built_in().items() if reads_results(kpi)}
+    of_models = {"clv_12m", "customer_equity", "contract_equity", "new_customer_ltv_12m", "new_customer_ltv_36m"}
+    assert found == {*of_models, "ltv_to_cac_12m", "ltv_to_cac_36m"}

@@ -161,6 +161,8 @@ def _in_numbers(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def _parts(amounts: pa.Array) -> pa.Array:
     """Of decimals with four digits behind the point the number without it, which has 18 digits at most: the lower half of each."""
+    if not len(amounts):
+        return pa.array([], pa.int64())
     low = np.frombuffer(amounts.buffers()[1], np.int64)[::2][amounts.offset : amounts.offset + len(amounts)]
     return pa.array(low, mask=amounts.is_null().to_numpy(zero_copy_only=False))
 
