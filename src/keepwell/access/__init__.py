@@ -1,0 +1,1 @@
+"""The door to protected rows: users, roles, sessions, tokens, audit."""

@@ -1,0 +1,1 @@
+"""The operational database: what people do in Keepwell."""

