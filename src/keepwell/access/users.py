@@ -161,7 +161,11 @@ def _administers(roles: Collection[str]) -> bool:
 
 def _check_not_the_last(session: Session, row: UserRow) -> None:
     others = select(UserRow).where(UserRow.is_active.is_(True), UserRow.user_id != row.user_id)
-    if row.is_active and _administers([r.role for r in row.roles]) and not any(_administers([r.role for r in o.roles]) for o in session.scalars(others)):
+    if (
+        row.is_active
+        and _administers([r.role for r in row.roles])
+        and not any(_administers([r.role for r in o.roles]) for o in session.scalars(others))
+    ):
         raise KeepwellError(f"{row.name} is the last one who manages users.", "Make somebody else an administrator first.")
 
 
