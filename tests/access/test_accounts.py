@@ -1,9 +1,13 @@
 """Users, passwords, sessions, tokens and the audit, on SQLite and on PostgreSQL."""
 
 import threading
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
+from sqlalchemy.orm import Session
 
 from keepwell.access.audit import Actor, entries
 from keepwell.access.roles import ROLES, Capability, Rows, capabilities, widest_rows
@@ -24,6 +28,7 @@ from keepwell.access.sign_in import (
     signed_in_or_none,
 )
 from keepwell.access.tokens import SCOPES, bearer_or_none, create_token, revoke_token, tokens
+from keepwell.access.tokens import note_use as token_used
 from keepwell.access.users import NewUser, User, add_user, disable, enable, set_password, set_roles, user_of, users
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.store.db import Database
@@ -37,9 +42,9 @@ PASSWORD = "four words in a row"  # noqa: S105 - of the cast of these tests
 HERE = "192.0.2.7"
 
 
-def added(database: Database, name: str, *roles: str, **more: object) -> User:
+def added(database: Database, name: str, *roles: str) -> User:
     with database.transaction() as session:
-        return add_user(session, AT, CONSOLE, NewUser(f"{name}@example.com", name.title(), roles, PASSWORD, **more))  # type: ignore[arg-type]
+        return add_user(session, AT, CONSOLE, NewUser(f"{name}@example.com", name.title(), roles, PASSWORD))
 
 
 def test_a_user_is_found_by_address_in_any_case_and_by_id(database: Database) -> None:
@@ -216,6 +221,28 @@ def test_who_is_disabled_is_out_at_once_and_so_are_the_tokens(database: Database
     assert sign_in(database, AT, ana.email, PASSWORD, address=HERE).user.is_active
 
 
+def test_who_is_disabled_while_the_password_is_compared_is_not_let_in(database: Database) -> None:
+    ana = added(database, "ana", "analyst")
+
+    @dataclass
+    class Meanwhile:
+        """The store, in which somebody disables Ana before the second transaction begins."""
+
+        begun: int = 0
+
+        def transaction(self, *, writes: bool = True) -> AbstractContextManager[Session]:
+            self.begun += 1
+            if self.begun == 2:
+                with database.transaction() as session:
+                    disable(session, AT, CONSOLE, ana.email)
+            return database.transaction(writes=writes)
+
+    with pytest.raises(SignInError, match="wrong"):
+        sign_in(cast("Database", Meanwhile()), AT, ana.email, PASSWORD, address=HERE)
+    with database.transaction(writes=False) as session:
+        assert browsers(session, AT, ana) == []
+
+
 # ------------------------------------------------------------ roles and rows
 
 
@@ -283,6 +310,15 @@ def test_a_token_that_is_not_quite_it_is_none(database: Database, spoil: object)
         written, _ = create_token(session, AT, CONSOLE, ana.email, "notebook", ["kpis:read"])
         assert callable(spoil)
         assert bearer_or_none(session, AT, spoil(written)) is None
+
+
+def test_the_last_use_of_a_token_is_noted_to_the_minute(database: Database) -> None:
+    ana = added(database, "ana", "analyst")
+    with database.transaction() as session:
+        _, token = create_token(session, AT, CONSOLE, ana.email, "notebook", ["kpis:read"])
+        for seconds in (0, 59, 60, 90):
+            token_used(session, AT + timedelta(seconds=seconds), token.token_id)
+        assert [t.used_at for t in tokens(session)] == [AT + timedelta(seconds=60)]
 
 
 def test_tokens_end(database: Database) -> None:

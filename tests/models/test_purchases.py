@@ -100,3 +100,10 @@ def test_some_customers_until_a_day_are_those_of_the_whole() -> None:
     assert some.customers.to_pylist() == ["c3", "c5"]
     # days 20 to 69 before: of every seventh day 3 → 24 … 66, of 5 → 26 … 68
     assert some.purchase_days.tolist() == [7, 7]
+
+
+def test_customers_are_numbered_alike_over_all_batches() -> None:
+    parts = [[("b", DAY, True, "1", None)], [("c", DAY, True, "2", None), ("a", DAY, True, "4", None)], [("b", DAY, True, "8", None)]]
+    found = _by_day(pa.Table.from_batches([_in_numbers(batch(list(p))) for p in parts], ORDER))
+    assert found.customers.to_pylist() == ["a", "b", "c"]
+    assert found.days.amount.tolist() == [40_000, 90_000, 20_000]

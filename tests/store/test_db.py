@@ -8,10 +8,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from keepwell.core.errors import KeepwellError, WrongUseError
-from keepwell.store.db import Database
+from keepwell.core.settings import Settings
+from keepwell.core.workspace import create_workspace
+from keepwell.store.db import Database, store_of
 from keepwell.store.tables import Table
 from keepwell.store.tables.accounts import UserRoleRow, UserRow
 from keepwell.store.tables.sign_in import SessionRow
@@ -150,7 +152,37 @@ def test_an_address_that_is_none_is_told(tmp_path: Path, address: str, message: 
 def test_a_server_that_is_not_there_is_told_without_its_password(tmp_path: Path) -> None:
     with (
         Database("postgresql://keepwell:s3cret@127.0.0.1:1/keepwell", tmp_path) as found,
-        pytest.raises(KeepwellError, match="can't be reached") as told,
+        pytest.raises(KeepwellError, match="can't be used") as told,
     ):
         found.migrate()
     assert "s3cret" not in str(told.value)
+
+
+def test_several_processes_that_migrate_at_once_make_the_tables_once(empty_store: Database) -> None:
+    failed: list[BaseException] = []
+
+    def migrate() -> None:
+        try:
+            empty_store.migrate()
+        except (KeepwellError, DBAPIError) as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=migrate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert empty_store.is_current
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "keepwell.db").write_bytes(b"not a database at all, but long enough to be read as one" * 100)
+    with Database("sqlite:///keepwell.db", tmp_path) as found, pytest.raises(KeepwellError, match="can't be used: file is not a database"):
+        found.migrate()
+
+
+def test_the_store_of_a_new_workspace_has_its_tables(tmp_path: Path) -> None:
+    with store_of(create_workspace(tmp_path / "店", Settings())) as found:
+        assert found.is_current
+    assert (tmp_path / "店" / "keepwell.db").is_file()

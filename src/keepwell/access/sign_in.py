@@ -20,7 +20,6 @@ WINDOW = timedelta(minutes=15)
 # that nobody is kept out by strangers who guess.
 MOST_OF_PAIR, MOST_OF_ADDRESS, MOST_OF_ACCOUNT = 5, 30, 50
 IDLE, LONGEST = timedelta(hours=12), timedelta(days=14)
-SEEN_EVERY = timedelta(minutes=1)  # how exactly it is noted when a session was last used
 MOST_BROWSER = 300
 
 
@@ -70,16 +69,20 @@ def sign_in(store: Database, at: datetime, email: str, password: str, *, address
     kept = row.password_hash if row else None
     # outside of any transaction: it takes a tenth of a second on purpose
     is_right = passwords.matches(password, kept)
-    if row is None or kept is None or not is_right or not row.is_active:
-        raise SignInError("The e-mail address or the password is wrong.", "Ask your administrator for a new password if you have lost it.")
-    stronger = passwords.hashed(password) if passwords.is_outdated(kept) else None
+    if row is None or kept is None or not is_right:
+        raise _wrong()
+    stronger = passwords.hashed(password) if passwords.is_outdated(kept) else kept
     with store.transaction() as session:
+        # as it is now: meanwhile the user may have been disabled, or been given another password
+        same = (UserRow.user_id == row.user_id, UserRow.password_hash == kept, UserRow.is_active.is_(True))
+        if not session.scalars(update(UserRow).where(*same).values(password_hash=stronger).returning(UserRow.user_id)).all():
+            raise _wrong()
         session.execute(delete(AttemptRow).where(AttemptRow.email == name, AttemptRow.address == address))
-        if stronger:
-            session.execute(
-                update(UserRow).where(UserRow.user_id == row.user_id, UserRow.password_hash == kept).values(password_hash=stronger)
-            )
         return begin(session, at, user_of(session, row.user_id), address=address, browser=browser)
+
+
+def _wrong() -> SignInError:
+    return SignInError("The e-mail address or the password is wrong.", "Ask your administrator for a new password if you have lost it.")
 
 
 def begin(session: Session, at: datetime, user: User, *, address: str, browser: str | None = None) -> SignedIn:
@@ -108,12 +111,6 @@ def signed_in_or_none(session: Session, at: datetime, key: str) -> User | None:
         return None
     user = user_of(session, row.user_id)
     return user if user.is_active else None
-
-
-def is_to_be_noted(session: Session, at: datetime, key: str) -> bool:
-    """Whether it is a while since the session's last use was noted; then :func:`note_use` in a transaction that writes."""
-    row = session.get(SessionRow, key_hash(key))
-    return row is not None and row.seen_at + SEEN_EVERY <= at
 
 
 def note_use(session: Session, at: datetime, key: str) -> None:

@@ -19,6 +19,7 @@ from keepwell.core.workspace import Workspace
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10  # how long SQLite waits for another writer
 WRITES = "keepwell_writes"
+MIGRATING = 4_815_162  # the number of PostgreSQL's lock, the same in every process
 
 
 class Database:
@@ -59,6 +60,9 @@ class Database:
         with self._reached(), self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
             config = _config()
             config.attributes["connection"] = connection
+            if not self.is_sqlite:
+                # one process at a time, as SQLite has it anyway
+                connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATING})")
             command.upgrade(config, "head")
 
     @property
@@ -76,8 +80,8 @@ class Database:
                 raise
             where = self._engine.url.render_as_string(hide_password=True)
             raise KeepwellError(
-                f"The store {where} can't be reached: {str(error.orig).strip().splitlines()[0]}",
-                "Check `store` in keepwell.toml, and whether the database is running.",
+                f"The store {where} can't be used: {str(error.orig).strip().splitlines()[0]}",
+                "Check `store` in keepwell.toml, whether its database is running, and whether its file is whole.",
             ) from error
 
 
@@ -118,7 +122,8 @@ def _url(address: str, folder: Path) -> URL:
 
 
 def _is_out_of_reach(error: DBAPIError) -> bool:
-    return type(error.orig).__name__ == "OperationalError"
+    # of a file that is no database SQLite says no more than that it is an error
+    return type(error.orig).__name__ in {"OperationalError", "DatabaseError"}
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
