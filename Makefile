@@ -8,6 +8,10 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 # LightGBM needs the system's OpenMP library
 HAS_GOMP = $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1" if __import__("sys").platform.startswith("linux") else None)' 2>/dev/null
+# the system's packages, where one may install them: $(APT_GET) NAME
+APT_GET = test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && apt-get update -qq >/dev/null 2>&1 && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends
+VENDOR := src/keepwell/surfaces/web/static/vendor/manifest.json
 DEMO ?= demo-workspace
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -16,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
 
-setup: $(VENV)/.done ## make .venv with the pinned dependencies and Keepwell itself (.venv/bin/keepwell)
+setup: $(VENV)/.done $(VENDOR) ## make .venv with the pinned dependencies and Keepwell itself (.venv/bin/keepwell)
 
 $(VENV)/.done: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Keepwell needs Python 3.11 or newer with venv: install python3 and python3-venv, or name one with make PYTHON=…"; exit 1; }
@@ -24,21 +28,29 @@ $(VENV)/.done: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@$(HAS_GOMP) || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && apt-get update -qq >/dev/null 2>&1 && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends libgomp1 >/dev/null 2>&1; } || \
+	@$(HAS_GOMP) || { $(APT_GET) libgomp1 >/dev/null 2>&1; } || \
 		echo "The system's libgomp could not be had (install libgomp1): the churn model can't learn without it."
+	@touch $@
+
+# the install above brings the pages' packages; afterwards this does, when they change
+$(VENDOR): package.json package-lock.json .npmrc hatch_build.py | $(VENV)/.done
+	$(BIN)/python hatch_build.py
 	@touch $@
 
 demo: setup ## make a demo workspace, import it, compute it and print its scorecard
 	@rm -rf $(DEMO)
 	$(BIN)/keepwell demo $(DEMO)
 
-# Spark's tests need Java; where it can't be had they are skipped, and say so
+# Spark's tests need Java, those of the pages a browser and axe; where one can't be had they are skipped, and say so
 setup-tests: setup
-	@command -v java >/dev/null 2>&1 || test -n "$$JAVA_HOME" || { \
-		test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && apt-get update -qq >/dev/null 2>&1 && export DEBIAN_FRONTEND=noninteractive && \
-		{ apt-get install -qqy --no-install-recommends openjdk-17-jre-headless >/dev/null 2>&1 || apt-get install -qqy --no-install-recommends default-jre-headless >/dev/null 2>&1; }; } || \
+	@command -v java >/dev/null 2>&1 || test -n "$$JAVA_HOME" || { $(APT_GET) openjdk-17-jre-headless >/dev/null 2>&1; } || \
+		{ $(APT_GET) default-jre-headless >/dev/null 2>&1; } || \
 		echo "Java could not be had (install openjdk-17-jre-headless): the Spark tests will be skipped."
+	@command -v chromium >/dev/null 2>&1 || { $(APT_GET) chromium >/dev/null 2>&1; } || \
+		$(BIN)/python -m playwright install chromium >/dev/null 2>&1 || \
+		echo "A browser could not be had (install chromium): the tests of the pages in a browser will be skipped."
+	@$(BIN)/python hatch_build.py tests || \
+		echo "axe-core could not be had: the tests of the pages' accessibility will be skipped."
 
 test: setup-tests ## run the whole suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
