@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from keepwell.core.errors import KeepwellError, WrongUseError
@@ -45,6 +45,14 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 def keep(database: Database, *rows: Table) -> None:
     with database.transaction() as session:
         session.add_all(rows)
+
+
+def test_a_store_of_a_newer_version_is_told_and_left_alone(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute(text("update alembic_version set version_num = 'of_tomorrow'"))
+    with pytest.raises(KeepwellError, match="newer version"):
+        database.migrate()
+    assert not database.is_current
 
 
 def test_a_block_that_fails_leaves_nothing(database: Database) -> None:

@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
@@ -56,14 +57,22 @@ class Database:
                 session.commit()
 
     def migrate(self) -> None:
-        """Bring the tables up to date; nothing where they are."""
+        """Bring the tables up to date; nothing where they are. Those of a newer Keepwell are refused."""
         with self._reached(), self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
             config = _config()
             config.attributes["connection"] = connection
             if not self.is_sqlite:
                 # one process at a time, as SQLite has it anyway
                 connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATING})")
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise KeepwellError("The store was written by a newer version of Keepwell.", "Use that version.") from error
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is anything: SQLite makes its file when it is first used."""
+        return not self.is_sqlite or Path(str(self._engine.url.database)).exists()
 
     @property
     def is_current(self) -> bool:
