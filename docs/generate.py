@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from keepwell.core.settings import FILE_NAME, Settings
@@ -185,14 +186,21 @@ def computed_marks(c: Column) -> list[str]:
 
 
 def commands_page() -> str:
-    found = [(info.name or "", info.callback) for info in app.registered_commands if info.callback]
-    index = table(("Command", "Does"), ((f"[`{name}`](#{name})", first_line(call)) for name, call in found))
+    found = commands()
+    index = table(("Command", "Does"), ((f"[`{name}`](#{name.replace(' ', '-')})", first_line(call)) for name, call in found))
     intro = (
         "`keepwell [-w WORKSPACE] COMMAND`. Exit status 0: done, rejected rows included; 1: something failed, said on stderr with a hint; 2: wrong use. "
         "Answers go to stdout, everything else to stderr."
     )
     common = ["## Before the command", "", *parameter_table(workspace_option)]
     return page("Commands", intro, index, common, *(command_part(name, call) for name, call in found))
+
+
+def commands(of: typer.Typer = app, before: str = "") -> list[tuple[str, Callable[..., Any]]]:
+    """Every command by how it is called, then those of each group (`user add`)."""
+    own = [(f"{before}{info.name}", info.callback) for info in of.registered_commands if info.callback]
+    groups = [(info.name, info.typer_instance) for info in of.registered_groups if info.typer_instance]
+    return own + [command for name, group in groups for command in commands(group, f"{before}{name} ")]
 
 
 def first_line(call: Callable[..., Any]) -> str:
@@ -284,7 +292,7 @@ def index_page() -> str:
             f"{len(built_in())} KPIs, a page each in both languages: definition, formula, pitfalls, worked example, sources",
         ),
         ("[kpi.schema.json](kpi.schema.json)", "the shape of a KPI file, for editors"),
-        ("[commands.md](commands.md)", f"{len(app.registered_commands)} commands of the command line"),
+        ("[commands.md](commands.md)", f"{len(commands())} commands of the command line"),
         ("[settings.md](settings.md)", f"{len(fields(Settings))} settings of a workspace"),
         ("[mapping.md](mapping.md)", f"fields of a mapping file, and the {len(ALLOWED_FUNCTIONS)} SQL functions that it may use"),
     )

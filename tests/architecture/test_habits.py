@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "keepwell"
 MODULES = sorted(SOURCE.rglob("*.py"))
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "managers", "tools", "stuff", "shared", "lib"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-FULL_WIDTH = re.compile(r"[\uff01-\uff5e]")
+FULL_WIDTH = re.compile(r"[\u3001\uff01-\uff5e]")
 
 
 def test_no_module_or_folder_is_a_drawer() -> None:

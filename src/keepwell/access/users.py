@@ -100,6 +100,11 @@ def users(session: Session) -> list[User]:
     return [_user(r) for r in session.scalars(select(UserRow).order_by(UserRow.name, UserRow.user_id))]
 
 
+def administrators(session: Session) -> list[User]:
+    """Those who may manage users now."""
+    return [u for u in users(session) if u.may(Capability.MANAGE_USERS)]
+
+
 def user_of(session: Session, email_or_id: str) -> User:
     """The one with that address or id; an unknown one answers with the nearest."""
     return _user(_row(session, email_or_id))
@@ -114,14 +119,22 @@ def set_password(session: Session, at: datetime, actor: Actor, email_or_id: str,
     noted(session, at, actor, "password set", "user", row.user_id)
 
 
-def set_roles(session: Session, at: datetime, actor: Actor, email_or_id: str, roles: Collection[str], rows: Rows | None = None) -> User:
-    """Other roles, and whose rows are seen; without ``rows`` these stay. The last active administrator stays one."""
+def set_roles(
+    session: Session,
+    at: datetime,
+    actor: Actor,
+    email_or_id: str,
+    roles: Collection[str],
+    rows: Rows | None = None,
+    employee_id: str | None = None,
+) -> User:
+    """Other roles, and whose rows are seen; without ``rows`` or ``employee_id`` these stay. The last active administrator stays one."""
     row, wanted = _row(session, email_or_id), check_roles(roles)
     if not wanted:
         raise WrongUseError("The user would have no role.", "Give at least one, or disable the user.")
     if not _administers(wanted):
         _check_not_the_last(session, row)
-    seen = rows or Rows(row.rows)
+    seen, row.employee_id = rows or Rows(row.rows), employee_id or row.employee_id
     if seen is not Rows.ALL and not row.employee_id:
         raise WrongUseError("Who does not see all rows must be an employee.", "Give the employee's id.")
     before = [r.role for r in row.roles]

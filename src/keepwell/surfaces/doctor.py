@@ -55,6 +55,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         _tables,
         _runs,
         _kpis,
+        _store,
     )
     found: list[Finding] = []
     for check in checks:
@@ -167,3 +168,31 @@ def _kpis(workspace: Workspace) -> Iterator[Finding]:
     known = catalogue(workspace.kpi_folder)
     own = sum(k.is_users for k in known.values())
     yield Finding("kpis", State.OK, f"{len(known)}, {own} of them your own")
+
+
+def _store(workspace: Workspace) -> Iterator[Finding]:
+    """Whether users can be read and somebody can manage them; a store that nobody has needed yet is not made by asking."""
+    # its libraries take half a second to load
+    from keepwell.access.console import standing  # noqa: PLC0415 - see above
+
+    first = "Nobody can sign in yet; `keepwell user add EMAIL --name NAME --role administrator` adds the first user."
+    found = standing(workspace)
+    if not found.is_made:
+        yield Finding("store", State.OK, f"{found.kind}, not made yet", first)
+    elif not found.is_current:
+        yield Finding(
+            "store",
+            State.WARNING,
+            f"{found.kind}, tables of another version",
+            "`keepwell user list` brings older ones up to date; back up first.",
+        )
+    else:
+        yield Finding("store", State.OK, found.kind)
+        is_managed = found.administrators > 0 or found.users == 0
+        advice = "`keepwell user enable EMAIL` or `keepwell user roles EMAIL --role administrator` lets somebody."
+        yield Finding(
+            "users",
+            State.OK if is_managed else State.WARNING,
+            f"{found.users}, {found.administrators} of them may manage users",
+            first if found.users == 0 else "" if is_managed else advice,
+        )
