@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from keepwell.access.scope import EVERYTHING, Scope
 from keepwell.core.errors import unknown
 from keepwell.core.settings import Locale
 from keepwell.customers.lists import customer_columns, customer_list, score_columns
@@ -55,14 +56,22 @@ class CustomerCard:
 
 
 def customer_card(
-    lake: Lake, customer_id: str, locale: Locale, currency: str, groups: Mapping[str, tuple[str, str]] | None = None
+    lake: Lake,
+    customer_id: str,
+    locale: Locale,
+    currency: str,
+    groups: Mapping[str, tuple[str, str]] | None = None,
+    scope: Scope = EVERYTHING,
 ) -> CustomerCard:
-    """The card of that customer; an unknown id answers with the nearest known one. ``groups`` are words of the workspace's own RFM groups."""
+    """The card of that customer; an unknown id answers with the nearest known one, and so does that of a customer whom ``scope`` hides.
+
+    ``groups`` are words of the workspace's own RFM groups.
+    """
     run = run_with_scores(lake)
     own, scores = customer_columns(), score_columns()
-    found = customer_list(lake, where=f"customer_id = {literal(customer_id)}", columns=[*own, *scores]).to_pylist()
+    found = customer_list(lake, where=f"customer_id = {literal(customer_id)}", columns=[*own, *scores], scope=scope).to_pylist()
     if not found:
-        near = customer_list(lake, columns=["customer_id"], limit=MOST_NEAR).column(0).to_pylist()
+        near = customer_list(lake, columns=["customer_id"], limit=MOST_NEAR, scope=scope).column(0).to_pylist()
         raise unknown("customer", customer_id, near)
     row = found[0]
     parameters: dict[str, dict[str, float]] = {}

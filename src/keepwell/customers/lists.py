@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from keepwell.access.scope import EVERYTHING, Scope
+from keepwell.access.visible import seen_tables
 from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
 from keepwell.engine.sql import Steps, literal, names, quoted
 from keepwell.engine.walls import check_expression
@@ -32,8 +34,9 @@ def customer_list(
     sort: str | None = None,
     segment: str | None = None,
     limit: int | None = None,
+    scope: Scope = EVERYTHING,
 ) -> pa.Table:
-    """Customers without their personal columns; ``where`` is SQL over their own columns and their scores.
+    """The customers whom ``scope`` shows, without their personal columns; ``where`` is SQL over their own columns and their scores.
 
     Ordered by id, or by ``sort`` with the highest first (the lowest with ``-`` before it); what is not known comes last.
     ``segment`` is an RFM group, a lifecycle stage, a tier, a cluster or a churn band.
@@ -53,13 +56,12 @@ def customer_list(
     if needs_scores and not has_scores:
         raise KeepwellError("Customers have no scores yet.", "Run `keepwell refresh`.")
     with lake.engine(lake.folder / ".spill") as engine:
-        lake.snapshot().register(engine, "customers")
-        if run is not None and has_scores:
-            lake.snapshot({"customer_scores": run.results["customer_scores"]}).register(engine, "customer_scores", SCORES)
-            of_run = f"select * from {SCORES} where run_id = {literal(run.run_id)}"
-        else:
-            lake.snapshot({}).register(engine, "customer_scores", SCORES)
-            of_run = f"select * from {SCORES} where false"
+        now = lake.snapshot()
+        written = lake.snapshot({"customer_scores": run.results["customer_scores"]} if run is not None and has_scores else {})
+        is_barrier = condition is not None
+        seen_tables(now, now, lake, scope, is_barrier=is_barrier).register(engine, "customers")
+        seen_tables(written, written, lake, scope, is_barrier=is_barrier).register(engine, "customer_scores", SCORES)
+        of_run = f"select * from {SCORES} where {f'run_id = {literal(run.run_id)}' if run is not None else 'false'}"
         steps = Steps().then("scores", of_run)
         # who bought without standing in the list of customers is a customer too
         shown = ", ".join(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from keepwell.access.scope import EVERYTHING, Scope
 from keepwell.core.errors import KeepwellError, unknown
 from keepwell.core.settings import Locale
 from keepwell.engine.sql import Steps, literal, names, quoted
@@ -97,8 +98,13 @@ def model_cards(lake: Lake, locale: Locale, run_id: str | None = None) -> list[M
     return [_card(name, run, locale, reports, parameters) for name in known]
 
 
-def model_card(lake: Lake, locale: Locale, name: str, run_id: str | None = None, own: Labels | None = None) -> ModelCard:
-    """That estimator of a run with its rows; an unknown name answers with the nearest one. ``own`` are words of the workspace's groups."""
+def model_card(
+    lake: Lake, locale: Locale, name: str, run_id: str | None = None, own: Labels | None = None, scope: Scope = EVERYTHING
+) -> ModelCard:
+    """That estimator of a run with its rows; an unknown name answers with the nearest one. ``own`` are words of the workspace's groups.
+
+    What it says of all customers is shown to everybody; words of a customer only to those whom ``scope`` shows them.
+    """
     found = {c.name: c for c in model_cards(lake, locale, run_id)}
     if name not in found:
         raise unknown("model", name, found)
@@ -108,7 +114,7 @@ def model_card(lake: Lake, locale: Locale, name: str, run_id: str | None = None,
     numbers = {p["parameter"]: p["value"] for p in card.parameters if p["value"] is not None}
     if name in RULES:
         return replace(card, rows=tuple(RULES[name](numbers, own or {}, locale)))
-    return replace(card, rows=tuple(_rows(lake, run_with_scores(lake, run_id), name, locale)))
+    return replace(card, rows=tuple(_rows(lake, run_with_scores(lake, run_id), name, locale, scope)))
 
 
 def _groups(numbers: Mapping[str, float], own: Labels, locale: Locale) -> list[dict[str, Any]]:
@@ -127,7 +133,7 @@ def _stages(numbers: Mapping[str, float], _own: Labels, locale: Locale) -> list[
 RULES = {"rfm": _groups, "lifecycle": _stages}
 
 
-def _rows(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any]]:
+def _rows(lake: Lake, run: Run, name: str, locale: Locale, scope: Scope) -> list[dict[str, Any]]:
     """What a model found as a list: the closest products, with their names; the personas of clusters in the language."""
     if name == "basket":
         rules = rows_of_run(
@@ -146,7 +152,7 @@ def _rows(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any
     if name == "cohorts":
         return _triangle(lake, run)
     if name in {"topics", "drivers"} and name in run.results:
-        return _voices(lake, run, name, locale)
+        return _voices(lake, run, name, locale, scope)
     return []
 
 
@@ -166,7 +172,7 @@ def _triangle(lake: Lake, run: Run) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _voices(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, Any]]:
+def _voices(lake: Lake, run: Run, name: str, locale: Locale, scope: Scope) -> list[dict[str, Any]]:
     """Topics with their quotes as the words are now, and drivers."""
     rows = [{k: v for k, v in r.items() if k not in HIDDEN} for r in rows_of_run(lake, run, name).to_pylist()]
     if name == "drivers":
@@ -174,7 +180,7 @@ def _voices(lake: Lake, run: Run, name: str, locale: Locale) -> list[dict[str, A
     places = []
     if "topic_quotes" in run.results:
         places = rows_of_run(lake, run, "topic_quotes", rest="order by metric, language, topic, place").to_pylist()
-    return topic_rows(rows, places, quoted_sentences(lake, places), locale)
+    return topic_rows(rows, places, quoted_sentences(lake, places, scope), locale)
 
 
 def _card(name: str, run: Run, locale: Locale, reports: list[dict[str, Any]], parameters: list[dict[str, Any]]) -> ModelCard:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from keepwell.access.scope import EVERYTHING, Scope
+from keepwell.access.visible import seen_tables
 from keepwell.core.errors import KeepwellError, WrongUseError, unknown
 from keepwell.engine.sql import Steps, literal, quoted
 from keepwell.lake import runs
@@ -59,8 +61,10 @@ def labels(state: str) -> dict[str, tuple[str, str]]:
     return {**STATES[state][2], **OTHERS}
 
 
-def transitions(lake: Lake, state: str, since: str | date | None = None, until: str | date | None = None) -> Transitions:
-    """Counts from the run ``since`` to the run ``until``: ids, or days, which mean the last run that looks from then or earlier.
+def transitions(
+    lake: Lake, state: str, since: str | date | None = None, until: str | date | None = None, scope: Scope = EVERYTHING
+) -> Transitions:
+    """Counts of the customers whom ``scope`` shows from the run ``since`` to the run ``until``: ids, or days, which mean the last run that looks from then or earlier.
 
     ``until`` is the published run by default, ``since`` the last run that looks from an earlier day than it. ``state`` is tier, lifecycle or
     rfm. An unknown run or state, a run without such scores, or two runs in the wrong order are errors.
@@ -78,7 +82,7 @@ def transitions(lake: Lake, state: str, since: str | date | None = None, until: 
         raise WrongUseError(
             f"{earlier.run_id} looks from {earlier.as_of}, {later.run_id} from {later.as_of}.", "Give the earlier run first."
         )
-    return Transitions(name, earlier, later, tuple(_moves(lake, name, earlier, later)))
+    return Transitions(name, earlier, later, tuple(_moves(lake, name, earlier, later, scope)))
 
 
 def _run(lake: Lake, given: str | date) -> Run:
@@ -113,14 +117,15 @@ def _before(lake: Lake, later: Run) -> Run:
     return found[-1]
 
 
-def _moves(lake: Lake, state: str, earlier: Run, later: Run) -> list[Move]:
+def _moves(lake: Lake, state: str, earlier: Run, later: Run, scope: Scope) -> list[Move]:
     column, model, _ = STATES[state]
     with lake.engine(lake.folder / ".spill") as engine:
         steps = Steps()
         for side, run in (("before", earlier), ("after", later)):
             if "customer_scores" not in run.results:
                 raise KeepwellError(f"{run.run_id} holds no scores: there was nobody to score, or it is older than they are.")
-            lake.snapshot({"customer_scores": run.results["customer_scores"]}).register(engine, "customer_scores", f"scores_{side}")
+            written = lake.snapshot({"customer_scores": run.results["customer_scores"]})
+            seen_tables(written, written, lake, scope).register(engine, "customer_scores", f"scores_{side}")
             steps = steps.then(
                 side,
                 f"select customer_id, {quoted(column)} as state from scores_{side} where run_id = {literal(run.run_id)}",
@@ -131,7 +136,8 @@ def _moves(lake: Lake, state: str, earlier: Run, later: Run) -> list[Move]:
             "from before as b full join after as a on a.customer_id = b.customer_id group by 1, 2"
         )
         rows = engine.arrow(steps.then("moves", query)).to_pylist()
-    _check_held(rows, model, column, earlier, later)
+    if scope.is_whole:
+        _check_held(rows, model, column, earlier, later)
     totals: dict[str, int] = {}
     for r in rows:
         totals[r["before"]] = totals.get(r["before"], 0) + r["customers"]

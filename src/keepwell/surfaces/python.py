@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from keepwell.access.scope import EVERYTHING, Scope
+from keepwell.access.visible import Readable, seen_tables
 from keepwell.core.clock import Clock, SystemClock, today
 from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
@@ -49,10 +51,21 @@ def open(folder: str | Path = ".") -> "Workspace":  # noqa: A001 - reads as keep
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace to read from. Every reading comes from the same evaluator as on the command line and the pages."""
+    """A workspace to read from. Every reading comes from the same evaluator as on the command line and the pages.
+
+    ``scope`` says whose customers it shows and whether with personal data: by default all, as to commands on the machine.
+    """
 
     place: Place
     clock: Clock
+    scope: Scope = EVERYTHING
+
+    def seen_by(self, scope: Scope) -> "Workspace":
+        """The same workspace as somebody sees it: every number, list and card rests on the customers whom ``scope`` shows.
+
+        What models found of all customers stays, and so do definitions and runs. A customer who is hidden is as unknown as one who is not there.
+        """
+        return replace(self, scope=scope)
 
     @property
     def lake(self) -> Lake:
@@ -62,6 +75,11 @@ class Workspace:
     def _reader(self, lake: Lake) -> "DuckDBEngine | SparkEngine":
         """The engine that evaluates KPIs here."""
         return reading_engine(self.place.settings, lake)
+
+    def _tables(self, lake: Lake, past: Run | None = None, where: str | None = None) -> Readable:
+        """The lake as it is, or as that run knew it, as far as the scope shows it; ``where`` is a user's SQL that will be run over it."""
+        found = with_results(lake, past)
+        return seen_tables(found, found.base, lake, self.scope, is_barrier=where is not None)
 
     @property
     def today(self) -> date:
@@ -120,10 +138,11 @@ class Workspace:
         chosen = None if grain is None else _grain(grain)
         lake = self.lake
         past = runs.run(lake, run) if run else None
-        snapshot = with_results(lake, past)
+        snapshot = self._tables(lake, past, where)
         question = Question(span, chosen, by, where, as_of or (past.as_of if past else None))
         if past:
-            stored = stored_or_none(lake, past, wanted, question, self.place.calendar)
+            # what a run wrote down is of all customers
+            stored = stored_or_none(lake, past, wanted, question, self.place.calendar) if self.scope.is_whole else None
             if stored is not None:
                 return stored
             if not allow_changed:
@@ -162,7 +181,7 @@ class Workspace:
         condition = check_expression(where) if where else None
         lake = self.lake
         with self._reader(lake) as engine:
-            session = Session(engine, with_results(lake), ground_of(self.place, as_of or self.today), as_of)
+            session = Session(engine, self._tables(lake, where=where), ground_of(self.place, as_of or self.today), as_of)
             return Explained(explain(session, found, known, (later, earlier), by, condition))
 
     def _restated(self, found: Kpi, period: Period, run_id: str) -> Explanation:
@@ -171,7 +190,7 @@ class Workspace:
         past = runs.run(lake, run_id)
         asked = period.label if period.grain is not Grain.ALL else "all"
         known = self.kpi(found.name, period=asked, run=run_id, allow_changed=True)[0]
-        before, now = with_results(lake, past), with_results(lake)
+        before, now = self._tables(lake, past), self._tables(lake)
         question = Question(period, period.grain, as_of=past.as_of, has_comparisons=False)
 
         def value(tables: Tables) -> Reading:
@@ -204,7 +223,7 @@ class Workspace:
         lake = self.lake
         answers = []
         with self._reader(lake) as engine:
-            session = Session(engine, with_results(lake), ground_of(self.place, as_of or self.today), as_of)
+            session = Session(engine, self._tables(lake, where=where), ground_of(self.place, as_of or self.today), as_of)
             for label, (owner, place) in names.items():
                 if part is not None and label != part:
                     continue
@@ -220,7 +239,7 @@ class Workspace:
         found = kpi(name, self.kpis)
         came_from = lineage(found)
         lake = self.lake
-        snapshot = with_results(lake)
+        snapshot = self._tables(lake)
         period = self.place.calendar.parse("last-month", today=self.today)
         with lake.engine(lake.folder / ".spill") as engine:
             came_from = replace(came_from, sources=sources(engine, snapshot, came_from))
@@ -244,7 +263,7 @@ class Workspace:
         Ordered by id, or by the column ``sort``, highest first (``-`` before it: lowest first). ``segment`` is an RFM group, a
         lifecycle stage, a tier, a cluster or a churn band.
         """
-        return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit))
+        return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit, scope=self.scope))
 
     @property
     def group_labels(self) -> dict[str, tuple[str, str]]:
@@ -255,7 +274,7 @@ class Workspace:
     def customer(self, customer_id: str) -> CustomerCard:
         """A customer's card: columns, scores of the published run, and why each score is what it is."""
         settings = self.place.settings
-        return customer_card(self.lake, customer_id, settings.locale, settings.currency, self.group_labels)
+        return customer_card(self.lake, customer_id, settings.locale, settings.currency, self.group_labels, self.scope)
 
     def models(self, run: str | None = None) -> list[ModelCard]:
         """What the estimators of the published run, or of ``run``, found, and how well each holds."""
@@ -263,7 +282,7 @@ class Workspace:
 
     def model(self, name: str, run: str | None = None) -> ModelCard:
         """One of :meth:`models`."""
-        return model_card(self.lake, self.place.settings.locale, name, run, self.group_labels)
+        return model_card(self.lake, self.place.settings.locale, name, run, self.group_labels, self.scope)
 
     def transitions(self, state: str, *, since: str | date | None = None, until: str | date | None = None) -> Moves:
         """How many customers went from each tier, lifecycle stage (``lifecycle``) or RFM group (``rfm``) to each other between two runs.
@@ -272,7 +291,7 @@ class Workspace:
         one from an earlier day. Every customer of either run is counted once, who came and who went apart. Unknown runs, and runs
         without such scores, raise :class:`~keepwell.core.errors.KeepwellError`.
         """
-        return Moves(transitions(self.lake, state, since, until))
+        return Moves(transitions(self.lake, state, since, until, self.scope))
 
     def runs(self) -> list[Run]:
         """Every run, oldest first."""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from keepwell.access.scope import EVERYTHING, Scope
+from keepwell.access.visible import seen_tables
 from keepwell.engine.sql import Steps, literal, quoted
 from keepwell.lake.lake import Lake
 from keepwell.lake.table import KEY_SEPARATOR, TEXTS
@@ -137,8 +139,8 @@ def day_before(as_of: date, days: int) -> int:
     return (as_of - timedelta(days=days) - date(1970, 1, 1)).days
 
 
-def quoted_sentences(lake: Lake, places: Sequence[Mapping[str, Any]]) -> list[str | None]:
-    """The sentences that rows of ``topic_quotes`` point to, masked, as the texts are now; None where one is gone.
+def quoted_sentences(lake: Lake, places: Sequence[Mapping[str, Any]], scope: Scope = EVERYTHING) -> list[str | None]:
+    """The sentences that rows of ``topic_quotes`` point to, masked, as the texts are now; None where one is gone or hidden by ``scope``.
 
     An erased person's words are gone from the texts, and so from every quote of every run.
     """
@@ -147,7 +149,7 @@ def quoted_sentences(lake: Lake, places: Sequence[Mapping[str, Any]]) -> list[st
     wanted = pa.table({n: pa.array([p[n] for p in places], pa.string()) for n in ("response_id", "question_id")})
     snapshot = lake.snapshot()
     with lake.engine(lake.folder / ".spill") as engine:
-        snapshot.register(engine, TEXTS)
+        seen_tables(snapshot, snapshot, lake, scope).register(engine, TEXTS)
         engine.lend("_wanted", wanted)
         steps = Steps().then("wanted", f"select distinct response_id, question_id, {ROW_KEY} as row_key from _wanted")
         query = f"select w.response_id, w.question_id, t.comment from wanted as w join {quoted(TEXTS)} as t on t.entity = 'responses' and t.row_key = w.row_key"
