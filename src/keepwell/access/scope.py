@@ -14,7 +14,7 @@ from keepwell.lake import head
 from keepwell.lake.lake import Lake
 from keepwell.lake.snapshots import Snapshot
 
-MOST_REMEMBERED = 512
+MOST_REMEMBERED = 8  # moments of lakes
 
 
 @dataclass(frozen=True)
@@ -71,27 +71,49 @@ def reach_of(lake: Lake, scope: Scope) -> Reach:
     ``team`` are the own customers, those of everybody below at any depth, and of somebody who manages others those of the own region and
     the regions in it. Cycles do no harm. A scope that sees all has no reach: nothing is to be compared.
     """
-    now = head.read(lake.folder)
-    return _reach(lake.folder, now.change, tuple(sorted(now.tables.items())), scope)
-
-
-@functools.lru_cache(maxsize=MOST_REMEMBERED)
-def _reach(folder: Path, _change: str | None, versions: tuple[tuple[str, int], ...], scope: Scope) -> Reach:
     me = scope.employee_id
     if me is None or scope.is_whole:
         return Reach(frozenset(), frozenset())
     if scope.rows is Rows.OWN:
         return Reach(frozenset({me}), frozenset())
+    tree = _tree_of(lake)
+    is_manager = any(manager == me and employee != me for employee, manager in tree.managers)
+    own = [tree.works_in[me]] if is_manager and me in tree.works_in else []
+    return Reach(_with_all_below([me], tree.managers), _with_all_below(own, tree.regions))
+
+
+def with_regions_below(lake: Lake, regions: Iterable[str]) -> frozenset[str]:
+    """The regions and all that lie in them."""
+    return _with_all_below(regions, _tree_of(lake).regions)
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """Employee and manager, region and the one above; of employees where they work."""
+
+    managers: tuple[tuple[str, str | None], ...]
+    regions: tuple[tuple[str, str | None], ...]
+    works_in: dict[str, str]
+
+
+def _tree_of(lake: Lake) -> _Tree:
+    now = head.read(lake.folder)
+    return _tree(lake.folder, now.change, tuple(sorted(now.tables.items())))
+
+
+@functools.lru_cache(maxsize=MOST_REMEMBERED)
+def _tree(folder: Path, _change: str | None, versions: tuple[tuple[str, int], ...]) -> _Tree:
     with DuckDBEngine(Resources(folder / ".spill", threads=1)) as engine:
         snapshot = Snapshot(folder, dict(versions))
         snapshot.register(engine, "employees")
         snapshot.register(engine, "regions")
         employees = engine.arrow(Steps().then("employees", "select employee_id, manager_id, region from employees")).to_pylist()
         regions = engine.arrow(Steps().then("regions", "select region, parent from regions")).to_pylist()
-    managers = [(e["employee_id"], e["manager_id"]) for e in employees]
-    is_manager = any(manager == me and employee != me for employee, manager in managers)
-    own = [e["region"] for e in employees if e["employee_id"] == me and e["region"] is not None] if is_manager else []
-    return Reach(_with_all_below([me], managers), _with_all_below(own, [(r["region"], r["parent"]) for r in regions]))
+    return _Tree(
+        tuple((e["employee_id"], e["manager_id"]) for e in employees),
+        tuple((r["region"], r["parent"]) for r in regions),
+        {e["employee_id"]: e["region"] for e in employees if e["region"] is not None},
+    )
 
 
 def _with_all_below(tops: Iterable[str], pairs: Iterable[tuple[str, str | None]]) -> frozenset[str]:

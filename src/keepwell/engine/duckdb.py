@@ -1,5 +1,6 @@
 """The embedded engine."""
 
+import copy
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -38,9 +39,12 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class Resources:
-    """What an engine may use. ``spill_folder`` takes what does not fit into ``memory_limit``; 0 threads are all cores."""
+    """What an engine may use. ``spill_folder`` takes what does not fit into ``memory_limit``; 0 threads are all cores.
 
-    spill_folder: Path
+    Without a folder nothing is ever written to disk, and what does not fit is an error.
+    """
+
+    spill_folder: Path | None
     memory_limit: str = "700MB"
     threads: int = 0
 
@@ -59,7 +63,7 @@ class DuckDBEngine:
     ) -> None:
         config: dict[str, Any] = {
             "memory_limit": resources.memory_limit,
-            "temp_directory": str(resources.spill_folder),
+            "temp_directory": str(resources.spill_folder or ""),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
@@ -95,6 +99,13 @@ class DuckDBEngine:
     def close(self) -> None:
         self._connection.close()
 
+    def cursor(self) -> "DuckDBEngine":
+        """Another reader of the same tables, for one thread; what it registers, defines or is lent is its own. To be closed by itself."""
+        other = copy.copy(self)
+        other._connection = self._connection.cursor()  # noqa: SLF001 - of its own kind
+        other.execute("set TimeZone = 'UTC'")
+        return other
+
     def register(self, table: TableSnapshot) -> None:
         self.execute(f"create or replace temp view {quoted(table.name)} as {snapshot_sql(table)}")
 
@@ -103,6 +114,10 @@ class DuckDBEngine:
             self._connection.register(name, table)
         except duckdb.Error as error:
             raise SqlError(str(error), name, f"-- a table that is lent: {table.schema}") from error
+
+    def take_back(self, name: str) -> None:
+        """Forget a table that was lent."""
+        self._connection.unregister(name)
 
     def define(self, name: str, query: Steps) -> None:
         self.execute(f"create or replace temp view {quoted(name)} as {query.render()}")

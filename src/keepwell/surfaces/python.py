@@ -1,6 +1,6 @@
 """The Python API: a workspace opened, its KPIs and customers read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -16,8 +16,14 @@ from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
 from keepwell.core.yaml_file import YamlError
+from keepwell.customers.book import Book, book_of
 from keepwell.customers.card import CustomerCard, customer_card
 from keepwell.customers.lists import customer_list
+from keepwell.customers.one import opened
+from keepwell.customers.people import Filters, Page, People, people
+from keepwell.customers.search import Hit, search
+from keepwell.customers.timeline import Timeline, timeline
+from keepwell.customers.whole import Customer360, customer_360
 from keepwell.engine.walls import check_expression
 from keepwell.lake import runs
 from keepwell.lake.lake import Lake
@@ -264,6 +270,31 @@ class Workspace:
         lifecycle stage, a tier, a cluster or a churn band.
         """
         return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit, scope=self.scope))
+
+    @property
+    def _book(self) -> Book:
+        return book_of(self.lake, self.place.settings.reading_memory_limit)
+
+    def people(self, filters: Filters | None = None, page: Page | None = None) -> People:
+        """A page of customers, with totals of the whole list; names and addresses as far as the scope shows them.
+
+        It reads what lies in memory: the first question after an import or a refresh takes longer than those after it.
+        """
+        return people(self._book, self.scope, filters or Filters(), page or Page())
+
+    def search(self, text: str, limit: int = 10) -> list[Hit]:
+        """Customers found by the beginning or a part of a name, its pinyin or initials, a phone number, an e-mail address or an id."""
+        return search(self._book, self.scope, text, limit)
+
+    def customer_360(self, customer_id: str) -> Customer360:
+        """All that is known of one customer; one whom the scope hides is as unknown as one who is not there."""
+        with opened(self._book, self.scope, customer_id, ground_of(self.place, self.today)) as reader:
+            return customer_360(reader)
+
+    def timeline(self, customer_id: str, kinds: Collection[str] = (), before: str | None = None, limit: int = 50) -> Timeline:
+        """What happened with a customer, newest first; ``before`` is that of the page shown last."""
+        with opened(self._book, self.scope, customer_id, ground_of(self.place, self.today)) as reader:
+            return timeline(reader, kinds, before, limit)
 
     @property
     def group_labels(self) -> dict[str, tuple[str, str]]:

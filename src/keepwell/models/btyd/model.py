@@ -221,3 +221,18 @@ class ParetoNBD(BetaGeo):
     """Pareto/NBD (Schmittlein et al. 1987): customers may leave at any moment."""
 
     family: ClassVar[str] = "pareto_nbd"
+
+
+def restored_or_none(parameters: Mapping[str, float]) -> BuyingModel | None:
+    """The model whose parameters a run stored, as ``mbg_nbd.r``; None where it stored none.
+
+    It tells of customers what it told then; how sure its parameters are is not known any more.
+    """
+    for name, family in {**FAMILIES, NegativeBinomial.name: NegativeBinomial}.items():
+        if all(f"{name}.{p}" in parameters for p in family.parameter_names):
+            own = [parameters[f"{name}.{p}"] for p in family.parameter_names]
+            unknown = Fit(np.log(own), float("nan"), None, ())
+            made: Any = family
+            found: BuyingModel = made(*own, unknown, float("nan"))
+            return found
+    return None

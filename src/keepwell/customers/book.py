@@ -1,0 +1,207 @@
+"""The customers of one moment in memory: their own columns beside the scores of the published run, for pages that must answer at once.
+
+A book is of one head of the lake and one run; both are looked at before each use, and a new book is made when either is another one.
+Many threads may read one book; each uses a cursor of its own. Names and addresses lie in a table apart, which no user's SQL comes near;
+since they are there, nothing of a book is ever written to disk.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from keepwell.access.masking import masked_profile
+from keepwell.access.scope import Scope, reach_of
+from keepwell.customers.lists import customer_columns, score_columns
+from keepwell.engine.duckdb import DuckDBEngine, Resources
+from keepwell.engine.sql import Steps, literal, names, quoted
+from keepwell.lake import head, runs
+from keepwell.lake.lake import Lake
+from keepwell.lake.runs import Run
+from keepwell.lake.table import PROFILES
+
+ALL, PERSONAL_TABLE = "people", "personal"
+PERSONAL = ("name", "email", "phone", "birth_date", "gender")  # addresses are read where one customer is shown
+LAST_CONTACT = "last_contact_on"
+OTHERS = ("parent_id", "referred_by")  # columns that name another customer
+# of the book's own rows, in the lists of all who see some of them; what was not used for longest goes first
+MOST_COPIED = 2
+
+
+def book_columns() -> list[str]:
+    """What a list of customers can show, filter and sort by, without personal columns."""
+    return [*customer_columns(), *score_columns(), LAST_CONTACT]
+
+
+@dataclass
+class _Share:
+    """The rows that one scope sees, as a table of their own."""
+
+    name: str
+    rows: int
+    readers: int = 0
+
+
+@dataclass
+class Book:
+    """The customers of one moment; see :func:`book_of`."""
+
+    lake: Lake
+    moment: tuple[str | None, str | None]
+    run: Run | None
+    versions: dict[str, int]
+    colleagues: Mapping[str, str]  # employee -> name
+    _engine: DuckDBEngine
+    _size: int = 0
+    _shares: OrderedDict[str, _Share] = field(default_factory=OrderedDict)
+    _ready: dict[str, Any] = field(default_factory=dict)
+    _making: threading.RLock = field(default_factory=threading.RLock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    @contextmanager
+    def people(self, scope: Scope, *, is_barrier: bool = True) -> Iterator[tuple[DuckDBEngine, str]]:
+        """A cursor and what to read the customers from whom ``scope`` shows, as SQL.
+
+        With ``is_barrier`` it is a table in which there are no others, so that a user's SQL may be run over it; the first time it takes a while.
+        Without, hidden rows are filtered out, and columns that name another customer are empty.
+        """
+        if scope.is_whole or not is_barrier:
+            with self.reader() as cursor:
+                yield cursor, ALL if scope.is_whole else self._filtered(scope)
+            return
+        with self._lock:
+            share = self._share(scope)
+            share.readers += 1
+        try:
+            with self.reader() as cursor:
+                yield cursor, share.name
+        finally:
+            with self._lock:
+                share.readers -= 1
+
+    def _filtered(self, scope: Scope) -> str:
+        hidden = ", ".join(f"cast(null as VARCHAR) as {c}" for c in OTHERS)
+        return f"(select * replace ({hidden}) from {ALL} as t where {reach_of(self.lake, scope).condition('t')}) as t"
+
+    @contextmanager
+    def reader(self) -> Iterator[DuckDBEngine]:
+        """A cursor to read tables of the lake with, at the book's versions."""
+        cursor = self._engine.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def sees(self, scope: Scope, customer_id: str) -> bool:
+        """Whether there is such a customer whom ``scope`` shows."""
+        with self.people(scope, is_barrier=False) as (cursor, people):
+            return bool(cursor.rows(f"select 1 from {people} where customer_id = {literal(customer_id)} limit 1"))
+
+    def prepared(self, name: str, make: Callable[[DuckDBEngine], Any]) -> Any:
+        """What ``make`` makes of the tables, made once for all who read the book."""
+        with self._making:
+            if name not in self._ready:
+                with self.reader() as cursor:
+                    self._ready[name] = make(cursor)
+            return self._ready[name]
+
+    def _share(self, scope: Scope) -> _Share:
+        key = Scope(scope.rows, scope.employee_id).key
+        if key not in self._shares:
+            name = f"seen_{next(self._numbers)}"
+            mine = [c for c in book_columns() if c not in OTHERS]
+            seen = f"select customer_id from {ALL} as t where {reach_of(self.lake, scope).condition('t')}"
+            joins = "\n".join(f"left join mine as {c}_seen on {c}_seen.customer_id = t.{c}" for c in OTHERS)
+            others = ", ".join(f"{c}_seen.customer_id as {c}" for c in OTHERS)
+            query = f"with mine as ({seen}) select {names(mine, 't')}, {others} from {ALL} as t join mine on mine.customer_id = t.customer_id\n{joins}"
+            self._shares[key] = _Share(name, self._engine.create_table(name, query))
+            _index(self._engine, name)
+        self._shares.move_to_end(key)
+        self._drop_unused(key)
+        return self._shares[key]
+
+    def _drop_unused(self, wanted: str) -> None:
+        total = sum(s.rows for s in self._shares.values())
+        for key, share in list(self._shares.items()):
+            if total <= MOST_COPIED * self._size:
+                return
+            if key != wanted and not share.readers:
+                self._engine.execute(f"drop table {share.name}")
+                total -= share.rows
+                del self._shares[key]
+
+
+_books: dict[Path, Book] = {}
+_making = threading.Lock()
+
+
+def book_of(lake: Lake, memory_limit: str) -> Book:
+    """The book of the lake as it is; made anew where the head or the published run is another one than that of the last.
+
+    It takes as much memory as its customers need (about 0.6 GB a million), ``memory_limit`` at most; above that it is an error.
+    """
+    now, run = head.read(lake.folder), runs.published_or_none(lake)
+    moment = (now.change, run.run_id if run else None)
+    with _making:
+        found = _books.get(lake.folder)
+        if found is None or found.moment != moment:
+            # whoever still reads the old one keeps it until done
+            found = _books[lake.folder] = _made(lake, moment, run, now.tables, memory_limit)
+        return found
+
+
+def _made(lake: Lake, moment: tuple[str | None, str | None], run: Run | None, versions: dict[str, int], memory_limit: str) -> Book:
+    engine = DuckDBEngine(Resources(None, memory_limit))
+    snapshot = lake.snapshot(versions)
+    snapshot.register(engine, "customers")
+    snapshot.register(engine, "interactions")
+    of_run = run.run_id if run is not None and "customer_scores" in run.results else None
+    lake.snapshot({"customer_scores": run.results["customer_scores"]} if run is not None and of_run else {}).register(
+        engine, "customer_scores"
+    )
+    own, scores = [c for c in customer_columns() if c != "customer_id"], score_columns()
+    steps = (
+        Steps()
+        .then("scores", f"select * from customer_scores where run_id is not distinct from {literal(of_run)}")
+        .then("contacts", "select customer_id, max(occurred_on) as last_contact_on from interactions group by customer_id")
+        # who bought without standing in the list of customers is a customer too
+        .then(
+            "everyone",
+            f"select coalesce(c.customer_id, s.customer_id) as customer_id, {names(own, 'c')}, {names(scores, 's')}, i.{quoted(LAST_CONTACT)}\n"
+            "from customers as c full join scores as s on s.customer_id = c.customer_id\n"
+            "left join contacts as i on i.customer_id = coalesce(c.customer_id, s.customer_id)",
+        )
+    )
+    size = engine.create_table(ALL, steps.render())
+    _index(engine, ALL)
+    snapshot.register(engine, PROFILES)
+    engine.create_table(PERSONAL_TABLE, f"select id as customer_id, {names(PERSONAL)} from {PROFILES} where person = 'customer'")
+    _index(engine, PERSONAL_TABLE)
+    colleagues = dict(engine.rows(f"select id, name from {PROFILES} where person = 'employee' and name is not null"))
+    return Book(lake, moment, run, versions, colleagues, engine, size)
+
+
+def _index(engine: DuckDBEngine, name: str) -> None:
+    # a page is fetched by its ids, which would otherwise be a pass over all columns
+    engine.execute(f"create index {name}_by_id on {name} (customer_id)")
+
+
+def personal_shown(cursor: DuckDBEngine, scope: Scope, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Id -> personal columns of customers whom the scope shows, masked unless it sees them."""
+    if not ids:
+        return {}
+    listed = ", ".join(literal(i) for i in sorted(ids))
+    shown = ", ".join(f"{f't.{c}' if scope.sees_personal else masked_profile(c, 't', 't.kind')} as {quoted(c)}" for c in PERSONAL)
+    query = f"select t.customer_id as _id, {shown} from t"
+    steps = (
+        Steps()
+        .then("kinds", f"select customer_id, kind from {ALL} where customer_id in ({listed})")
+        .then("these", f"select *, 'customer' as person from {PERSONAL_TABLE} where customer_id in ({listed})")
+        .then("t", "select s.*, k.kind from these as s left join kinds as k on k.customer_id = s.customer_id")
+    )
+    return {r.pop("_id"): r for r in cursor.arrow(steps.then("shown", query)).to_pylist()}
