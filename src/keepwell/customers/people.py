@@ -114,7 +114,8 @@ def _totals(cursor: DuckDBEngine, found: str, order: str, page: Page, *, is_all:
     if is_all:
         # what both read would be copied first
         total: dict[str, Any] = cursor.arrow(steps.then("totals", f"select {sums} from found")).to_pylist()[0]
-        return total | cursor.arrow(steps.then("page", of_page).then("ids", ids)).to_pylist()[0]
+        (first,) = cursor.arrow(steps.then("page", of_page).then("ids", ids)).to_pylist()
+        return {**total, **first}
     both: list[dict[str, Any]] = cursor.arrow(
         steps.then("page", of_page).then("both", f"select {sums}, ({ids}) as ids from found")
     ).to_pylist()

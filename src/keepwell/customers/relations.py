@@ -127,19 +127,22 @@ def contacts(reader: Reader, day: date) -> list[Contact]:
     )
     rows = reader.rows("contacts", query, "interactions")
     named = profiles(reader.book, reader.scope, "contact", [r["contact_id"] for r in rows])
-    found = [
-        Contact(
-            r["contact_id"],
-            *(named.get(r["contact_id"], {}).get(c) for c in ("name", "email", "phone")),
-            r["title"],
-            r["decision_role"],
-            r["active_to"] is None or r["active_to"] >= day,
-            r["last_contact_on"],
-        )
-        for r in rows
-    ]
+    found = [_contact(r, named.get(r["contact_id"], {}), day) for r in rows]
     return sorted(
         found, key=lambda c: (not c.is_active, c.decision_role != DECIDER, -(c.last_contact_on or date.min).toordinal(), c.contact_id)
+    )
+
+
+def _contact(row: Mapping[str, Any], personal: Mapping[str, Any], day: date) -> Contact:
+    return Contact(
+        row["contact_id"],
+        personal.get("name"),
+        personal.get("email"),
+        personal.get("phone"),
+        row["title"],
+        row["decision_role"],
+        row["active_to"] is None or row["active_to"] >= day,
+        row["last_contact_on"],
     )
 
 
