@@ -35,4 +35,9 @@ class FixedClock:
 
 def today(clock: Clock, timezone: str) -> date:
     """The local day in that IANA time zone."""
-    return clock.now().astimezone(ZoneInfo(timezone)).date()
+    return local_day(clock.now(), timezone)
+
+
+def local_day(at: datetime, timezone: str) -> date:
+    """The day on which an instant falls there."""
+    return at.astimezone(ZoneInfo(timezone)).date()

@@ -412,7 +412,7 @@ class _Reader:
                 interval = None if is_stock else Interval(0.0, 0.0)
                 return Value(zero, interval, 0, missing, zero, None, Status.OK, {}, 0.0)
             return Value(None, None, 0, missing, None, None, Status.NO_DATA)
-        if kpi.settles_after_days and self._settles_on(kpi, end) >= self.session.last_day:
+        if kpi.settles_after_days and self._settles_on(kpi, end) > self.session.last_whole_day:
             # a low number would be no finding, only early
             return replace(value, value=None, interval=None, status=Status.NO_DATA)
         return value
@@ -421,7 +421,7 @@ class _Reader:
         return end if end >= date(9990, 1, 1) else end + timedelta(days=kpi.settles_after_days)
 
     def _is_open(self, kpi: Kpi, period: Period) -> bool:
-        return self._settles_on(kpi, period.end) >= self.session.last_day
+        return self._settles_on(kpi, period.end) > self.session.last_whole_day
 
     def _begins_in_time(self, kpi: Kpi, start: date, end: date, extent: Extent) -> bool:
         """Whether the data reach back over at least half of the period: a year of which they know a month is no measure of the next."""

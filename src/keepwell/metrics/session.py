@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 import pyarrow as pa
@@ -88,6 +88,11 @@ class Session:
     def last_day(self) -> date:
         """The day from which it is looked."""
         return self.as_of or self.ground.today
+
+    @property
+    def last_whole_day(self) -> date:
+        """The last day of which everything can be known: that of a look back is over, today is not."""
+        return min(self.last_day, self.ground.today - timedelta(days=1))
 
     @property
     def end_of_last_day(self) -> datetime:

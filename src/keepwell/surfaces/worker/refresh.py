@@ -80,7 +80,7 @@ def refresh(
     with reading_engine(workspace.settings, lake, name=engine, task=run_id, progress=progress) as reader:
         # words are read as they are now, and no run holds on to them
         told = lake.snapshot(versions | runs.texts_of_today(lake))
-        session = Session(reader, told, ground_of(workspace, day), as_of, keeps=True)
+        session = Session(reader, told, ground_of(workspace, today(clock, workspace.settings.timezone)), as_of, keeps=True)
         problems: dict[str, str] = {}
         # first what rests on the lake alone: it need not be computed beside all the scores
         with _timed(watcher, seconds, "KPIs"):
