@@ -21,6 +21,8 @@ PROGRESS_SECONDS = 0.25
 BATCH_ROWS = 100_000
 LONGEST_REASON = 2_000
 STAGE = "stage"
+# for the whole process and once: silencing it around each query would be no business of one thread
+warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
 
 
 class OutOfTimeError(KeepwellError):
@@ -75,7 +77,6 @@ class DuckDBEngine:
         except duckdb.Error as error:
             raise KeepwellError(f"The engine can't start: {error}", "Check memory_limit and threads in keepwell.toml.") from error
         self._progress: Progress = progress or Silent()
-        self._is_cursor = False
         self.execute("set TimeZone = 'UTC'")
         self.execute("set preserve_insertion_order = true")
         # what a query has given back goes back to the system while the next one runs, not after a while
@@ -104,7 +105,6 @@ class DuckDBEngine:
         """Another reader of the same tables, for one thread; what it registers, defines or is lent is its own. To be closed by itself."""
         other = copy.copy(self)
         other._connection = self._connection.cursor()  # noqa: SLF001 - of its own kind
-        other._is_cursor = True  # noqa: SLF001 - see above
         other.execute("set TimeZone = 'UTC'")
         return other
 
@@ -148,13 +148,8 @@ class DuckDBEngine:
 
     def arrow(self, query: Steps) -> pa.Table:
         def read(text: str) -> pa.Table:
-            if self._is_cursor:
-                # how warnings are silenced is of the whole process, not of a thread
-                return self._connection.sql(text).to_arrow_table()
             # a relation would be bound twice, which takes longer than copying the few rows of an answer
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)
-                return self._connection.execute(text).to_arrow_table()
+            return self._connection.execute(text).to_arrow_table()
 
         table: pa.Table = self._run(query, read)
         return table
