@@ -21,6 +21,7 @@ WINDOW = timedelta(minutes=15)
 MOST_OF_PAIR, MOST_OF_ADDRESS, MOST_OF_ACCOUNT = 5, 30, 50
 IDLE, LONGEST = timedelta(hours=12), timedelta(days=14)
 MOST_BROWSER = 300
+NOTED_EVERY = timedelta(minutes=1)
 
 
 class SignInError(KeepwellError):
@@ -111,6 +112,12 @@ def signed_in_or_none(session: Session, at: datetime, key: str) -> User | None:
         return None
     user = user_of(session, row.user_id)
     return user if user.is_active else None
+
+
+def is_use_noted(session: Session, at: datetime, key: str) -> bool:
+    """Whether the session's use was noted within the last minute; noting each request would write with each."""
+    row = session.get(SessionRow, key_hash(key))
+    return row is None or at - row.seen_at < NOTED_EVERY
 
 
 def note_use(session: Session, at: datetime, key: str) -> None:

@@ -105,6 +105,11 @@ def bearer_or_none(session: Session, at: datetime, written: str) -> Bearer | Non
     return Bearer(user, _token(row)) if user.is_active else None
 
 
+def is_use_noted(token: Token, at: datetime) -> bool:
+    """Whether its use was noted within the last minute; noting each call would write with each."""
+    return token.used_at is not None and token.used_at + SEEN_EVERY > at
+
+
 def note_use(session: Session, at: datetime, token_id: str) -> None:
     row = session.get(TokenRow, token_id)
     if row is not None and (row.used_at is None or row.used_at + SEEN_EVERY <= at):

@@ -145,6 +145,13 @@ def set_roles(
     return _user(row)
 
 
+def set_look(session: Session, email_or_id: str, locale: Locale | None = None, theme: str | None = None) -> None:
+    """The person's own language and theme; what is None stays. It concerns nobody else, so the audit does not tell of it."""
+    row = _row(session, email_or_id)
+    row.locale = str(locale) if locale else row.locale
+    row.theme = theme or row.theme
+
+
 def disable(session: Session, at: datetime, actor: Actor, email_or_id: str) -> None:
     """No more signing in; sessions and tokens end at once. The last active administrator can't be disabled."""
     row = _row(session, email_or_id)
