@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from keepwell.access.scope import EVERYTHING, Scope
 from keepwell.access.visible import Readable, seen_tables
-from keepwell.core.clock import Clock, SystemClock, today
+from keepwell.core.clock import Clock, SystemClock, local_day, today
 from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.workspace import Workspace as Place
@@ -37,7 +37,7 @@ from keepwell.metrics.kpi_file import catalogue
 from keepwell.metrics.lineage import lineage, sources
 from keepwell.metrics.measure import Shape
 from keepwell.metrics.reading import Reading, Readings
-from keepwell.metrics.session import Session, Tables
+from keepwell.metrics.session import Ground, Session, Tables
 from keepwell.models.stored import ModelCard, model_card, model_cards
 from keepwell.models.transitions import transitions
 from keepwell.surfaces.answers import Behind, Definition, Explained, Moves, Rows
@@ -65,6 +65,7 @@ class Workspace:
     place: Place
     clock: Clock
     scope: Scope = EVERYTHING
+    known_by: Run | None = None
 
     def seen_by(self, scope: Scope) -> "Workspace":
         """The same workspace as somebody sees it: every number, list and card rests on the customers whom ``scope`` shows.
@@ -72,6 +73,21 @@ class Workspace:
         What models found of all customers stays, and so do definitions and runs. A customer who is hidden is as unknown as one who is not there.
         """
         return replace(self, scope=scope)
+
+    def at(self, run: Run | str) -> "Workspace":
+        """The same workspace as that run knew it: numbers, reasons and rows rest on the versions that it read, and look from its day.
+
+        Lists and cards of customers are those of the published run.
+        """
+        return replace(self, known_by=runs.run(self.lake, run) if isinstance(run, str) else run)
+
+    def _ground(self, past: Run | None) -> Ground:
+        """What the workspace settles for its KPIs, seen from today, or from the day on which that run was made."""
+        return ground_of(self.place, local_day(past.started_at, self.place.settings.timezone) if past else self.today)
+
+    def _session(self, engine: "DuckDBEngine | SparkEngine", lake: Lake, where: str | None, as_of: date | None) -> Session:
+        past = self.known_by
+        return Session(engine, self._tables(lake, past, where), self._ground(past), as_of or (past.as_of if past else None))
 
     @property
     def lake(self) -> Lake:
@@ -143,7 +159,7 @@ class Workspace:
         span = self._span(period, since, until)
         chosen = None if grain is None else _grain(grain)
         lake = self.lake
-        past = runs.run(lake, run) if run else None
+        past = runs.run(lake, run) if run else self.known_by
         snapshot = self._tables(lake, past, where)
         question = Question(span, chosen, by, where, as_of or (past.as_of if past else None))
         if past:
@@ -153,7 +169,7 @@ class Workspace:
                 return stored
             if not allow_changed:
                 check_same_definitions(past, wanted)
-        ground = ground_of(self.place, past.as_of if past else as_of or self.today)
+        ground = self._ground(past)
         with self._reader(lake) as engine:
             found = evaluate(engine, snapshot, wanted, question, ground)
         return Readings(tuple(replace(r, run_id=past.run_id if past else None) for r in found))
@@ -187,7 +203,7 @@ class Workspace:
         condition = check_expression(where) if where else None
         lake = self.lake
         with self._reader(lake) as engine:
-            session = Session(engine, self._tables(lake, where=where), ground_of(self.place, as_of or self.today), as_of)
+            session = self._session(engine, lake, where, as_of)
             return Explained(explain(session, found, known, (later, earlier), by, condition))
 
     def _restated(self, found: Kpi, period: Period, run_id: str) -> Explanation:
@@ -201,7 +217,7 @@ class Workspace:
 
         def value(tables: Tables) -> Reading:
             with self._reader(lake) as engine:
-                return evaluate(engine, tables, [found], question, ground_of(self.place, past.as_of))[0]
+                return evaluate(engine, tables, [found], question, self._ground(past))[0]
 
         return restated(replace(known, run_id=run_id), value(before), value(WithLateRows(before, now)), value(now))
 
@@ -229,7 +245,7 @@ class Workspace:
         lake = self.lake
         answers = []
         with self._reader(lake) as engine:
-            session = Session(engine, self._tables(lake, where=where), ground_of(self.place, as_of or self.today), as_of)
+            session = self._session(engine, lake, where, as_of)
             for label, (owner, place) in names.items():
                 if part is not None and label != part:
                     continue
@@ -245,13 +261,14 @@ class Workspace:
         found = kpi(name, self.kpis)
         came_from = lineage(found)
         lake = self.lake
-        snapshot = self._tables(lake)
-        period = self.place.calendar.parse("last-month", today=self.today)
+        past = self.known_by
+        snapshot = self._tables(lake, past)
+        period = self.place.calendar.parse("last-month", today=past.as_of if past else self.today)
         with lake.engine(lake.folder / ".spill") as engine:
             came_from = replace(came_from, sources=sources(engine, snapshot, came_from))
         with self._reader(lake) as engine:
-            question = Question(period, has_comparisons=False)
-            readings = evaluate(engine, snapshot, [found], question, ground_of(self.place, self.today))
+            question = Question(period, as_of=past.as_of if past else None, has_comparisons=False)
+            readings = evaluate(engine, snapshot, [found], question, self._ground(past))
         reading = readings[0] if readings else None
         return Definition(found, came_from, period.label, reading.coverage if reading else None, reading.fresh_until if reading else None)
 

@@ -9,8 +9,9 @@ from keepwell.metrics.drivers import Driver
 from keepwell.metrics.explain import DATA, Decomposition, Explanation
 from keepwell.metrics.kpi import Kpi, Unit
 from keepwell.surfaces.figures import BABEL_LOCALES, amount_of_change, figure
-from keepwell.surfaces.words import words_of
+from keepwell.surfaces.words import column_words, words_of
 
+BETWEEN = " × "  # dimensions of a combination
 TOLD = 3  # parts that a sentence names
 
 
@@ -47,9 +48,15 @@ def _largest(best: Decomposition, kpi: Kpi, settings: Settings) -> str:
 
 
 def by_in_words(by: str, settings: Settings) -> str:
-    """The name of a decomposition: those of ours as words, a dimension as it is written."""
+    """The name of a decomposition: those of ours as words, a dimension by the label of its column."""
     word = words_of(settings.locale)
-    return word(f"by_{by}") if by in {"customers", "formula", DATA} else by
+    if by in {"customers", "formula", DATA}:
+        return word(f"by_{by}")
+    return BETWEEN.join(_within_a_sentence(column_words(part.rpartition(".")[2], settings.locale) or part) for part in by.split(BETWEEN))
+
+
+def _within_a_sentence(label: str) -> str:
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def part_in_words(part: Driver, kpi: Kpi, settings: Settings) -> str:

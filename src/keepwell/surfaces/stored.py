@@ -10,6 +10,7 @@ from keepwell.engine.sql import Steps, literal
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.snapshots import Snapshot
+from keepwell.metrics.cut import AGE
 from keepwell.metrics.evaluate import Question
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.reading import Reading, Readings, Status
@@ -41,6 +42,35 @@ def stored_or_none(lake: Lake, run: Run, wanted: Sequence[Kpi], question: Questi
         return None
     found = [_reading(row, calendar.label(Grain(row["grain"]), row["period_start"])) for row in rows]
     return Readings(tuple(sorted(found, key=lambda r: (order[r.kpi], r.period_start, r.member or ""))))
+
+
+def readings_of_run(
+    lake: Lake, run: Run, grain: Grain, dimension: str | None, calendar: Calendar, name: str | None = None
+) -> list[Reading]:
+    """All that the run wrote at this grain, of the whole or by a dimension, oldest first; only of the KPI ``name`` where it is told."""
+    only = f" and kpi = {literal(name)}" if name else ""
+    rows = _rows(lake, run, f"grain = {literal(grain)} and dimension = {literal(dimension or '')}{only}")
+    return [_reading(row, calendar.label(grain, row["period_start"])) for row in rows]
+
+
+def real_changes_of_members(lake: Lake, run: Run, period: Span) -> list[Reading]:
+    """Members of any dimension that changed for real from the month before to this one, or from the same month last year."""
+    where = (
+        f"grain = {literal(Grain.MONTH)} and dimension not in ('', {literal(AGE)}) and period_start = DATE '{period.start}' "
+        "and (change_previous_is_real or change_last_year_is_real)"
+    )
+    return [_reading(row, period.label) for row in _rows(lake, run, where)]
+
+
+def _rows(lake: Lake, run: Run, where: str) -> list[dict[str, Any]]:
+    if "kpi_values" not in run.results:
+        return []
+    snapshot = lake.snapshot({"kpi_values": run.results["kpi_values"]})
+    with lake.engine(lake.folder / ".spill") as engine:
+        snapshot.register(engine, "kpi_values")
+        query = f"select * from kpi_values where run_id = {literal(run.run_id)} and {where} order by kpi, period_start, dimension, member"
+        found: list[dict[str, Any]] = engine.arrow(Steps().then("stored", query)).to_pylist()
+    return found
 
 
 def check_same_definitions(run: Run, wanted: Sequence[Kpi]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from keepwell.core.settings import Locale
 from keepwell.core.yaml_file import shipped
+from keepwell.lake.entity import entities
 
 
 @functools.cache
@@ -19,3 +20,9 @@ def dictionary() -> dict[str, dict[str, str]]:
 def words_of(locale: Locale) -> Callable[[str], str]:
     """A function from a word's name to the word in that language; an unknown name is a fault of the program."""
     return lambda name: dictionary()[name][str(locale)]
+
+
+@functools.cache
+def column_words(name: str, locale: Locale) -> str | None:
+    """The label of a column of the data model; None where no entity has one of that name."""
+    return next((c.label[str(locale)] for e in entities().values() for c in e.columns if c.name == name), None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from keepwell.core.clock import SystemClock
@@ -17,6 +18,7 @@ from keepwell.lake.records import EntityCounts
 from keepwell.sources import imports as importing
 from keepwell.sources.imports import ImportRequest
 from keepwell.surfaces.cli.console import note, say, watcher
+from keepwell.surfaces.cli.demo_people import LogIn, add_people
 from keepwell.surfaces.cli.measures import readings_table
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.words import words_of
@@ -70,7 +72,18 @@ def demo(
         f"{read:,} rows of {len({c.entity for c in counts})} entities imported; {rejected:,} rejected, as they should be: the business has dirty rows."
     )
     print_scorecard(workspace)
+    _print_log_ins(add_people(workspace), locale)
     say(Text(f"\nLook further: keepwell -w {folder} kpi revenue --period 2026 --grain month", style="dim"))
+    say(Text(f"In a browser:  keepwell -w {folder} serve", style="dim"))
+
+
+def _print_log_ins(found: list[LogIn], locale: Locale) -> None:
+    word = words_of(locale)
+    say(Text(f"\n{word('log_ins')}\n", style="bold"))
+    shown = Table(word("role"), word("email"), word("password"), box=None, pad_edge=False)
+    for person in found:
+        shown.add_row(person.role[1 if locale is Locale.CHINESE else 0], person.email, person.password)
+    say(shown)
 
 
 def _made_up(folder: Path, customers: int, seed: int, late_service_churn: float | None) -> "Business":

@@ -13,9 +13,9 @@ from keepwell.models.stored import ModelCard
 from keepwell.models.transitions import Transitions, labels
 from keepwell.surfaces.cli.cohorts import triangle
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
-from keepwell.surfaces.cli.judged import baseline_title, measure_title
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.cli.voices import VOICES
+from keepwell.surfaces.judged import baseline_title, measure_title
 from keepwell.surfaces.words import words_of
 
 Say = Callable[[str], str]
