@@ -1,0 +1,47 @@
+"""What a page is: one entry of ``pages/``. The navigation, the search for pages and the routes rest on this table."""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keepwell.surfaces.web.route import Needs, Routes
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the navigation: its address, who may open it, and the routes that belong to it.
+
+    Its title is the word ``<name>.title``. ``group`` sets it apart from those of other groups.
+    """
+
+    name: str
+    path: str
+    needs: "Needs"
+    routes: "Routes"
+    group: int
+    is_in_navigation: bool = True
+
+
+# in the order of the navigation
+PAGES = {
+    "overview": "keepwell.surfaces.web.pages.overview:PAGE",
+    "scorecard": "keepwell.surfaces.web.pages.scorecard:PAGE",
+    "kpi": "keepwell.surfaces.web.pages.kpi:PAGE",
+    "customers": "keepwell.surfaces.web.pages.customers:PAGE",
+    "customer": "keepwell.surfaces.web.pages.customer:PAGE",
+    "retention": "keepwell.surfaces.web.pages.retention:PAGE",
+    "predictions": "keepwell.surfaces.web.pages.predictions:PAGE",
+    "settings": "keepwell.surfaces.web.pages.settings:PAGE",
+    "account": "keepwell.surfaces.web.pages.account:PAGE",
+    "search": "keepwell.surfaces.web.pages.search:PAGE",
+}
+
+
+def pages() -> Iterator[Page]:
+    """Every page, in the order of the navigation."""
+    for place in PAGES.values():
+        module, _, name = place.partition(":")
+        found: Page = getattr(importlib.import_module(module), name)
+        yield found

@@ -1,0 +1,86 @@
+"""The one place where an error becomes an answer: a page for people, a fragment within a page."""
+
+import logging
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keepwell.core.errors import KeepwellError, WrongUseError
+from keepwell.engine.walls import RefusedSqlError
+from keepwell.surfaces.web.refusals import ForgedError, MayNotError, NotFoundError, NotSignedInError
+from keepwell.surfaces.web.visit import Visit, redirect, visit_of
+
+log = logging.getLogger("keepwell.web")
+STATUS: tuple[tuple[type[KeepwellError], HTTPStatus], ...] = (
+    (NotSignedInError, HTTPStatus.UNAUTHORIZED),
+    (MayNotError, HTTPStatus.FORBIDDEN),
+    (ForgedError, HTTPStatus.FORBIDDEN),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (WrongUseError, HTTPStatus.BAD_REQUEST),
+    (RefusedSqlError, HTTPStatus.BAD_REQUEST),
+    (KeepwellError, HTTPStatus.CONFLICT),
+)
+
+
+def add_to(app: FastAPI) -> None:
+    app.add_exception_handler(KeepwellError, _known)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(Exception, _fault)
+
+
+def status_of(error: KeepwellError) -> HTTPStatus:
+    return next(status for kind, status in STATUS if isinstance(error, kind))
+
+
+def _known(request: Request, error: Exception) -> Response:
+    if not isinstance(error, KeepwellError):
+        raise error
+    visit = visit_of(request)
+    if isinstance(error, NotSignedInError):
+        return _to_sign_in(visit)
+    return _told(visit, status_of(error), error.message, error.hint)
+
+
+def _plain(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    visit, status = visit_of(request), HTTPStatus(error.status_code)
+    name = "no_page" if status is HTTPStatus.NOT_FOUND else "wrong_method" if status is HTTPStatus.METHOD_NOT_ALLOWED else "bad_request"
+    response = _told(visit, status, visit.say(f"shell.{name}"), None)
+    for header, value in (error.headers or {}).items():
+        response.headers[header] = value
+    return response
+
+
+def _malformed(request: Request, error: Exception) -> Response:
+    visit = visit_of(request)
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:])
+    return _told(visit, HTTPStatus.BAD_REQUEST, f"{where}: {first['msg']}", None)
+
+
+def _fault(request: Request, error: Exception) -> Response:
+    # the seam that records: the person gets a number to tell, the log what happened
+    visit = visit_of(request)
+    number = visit.at.strftime("%Y%m%d-%H%M%S-%f")
+    log.error("fault %s at %s %s", number, request.method, request.url.path, exc_info=error)
+    return _told(visit, HTTPStatus.INTERNAL_SERVER_ERROR, visit.say("shell.fault"), visit.say("shell.fault_hint", number=number))
+
+
+def _to_sign_in(visit: Visit) -> Response:
+    path = f"/sign-in?next={quote(str(visit.request.url.replace(scheme='', netloc='')))}" if visit.request.method == "GET" else "/sign-in"
+    if visit.is_fragment:
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": "/sign-in"})
+    return redirect(path)
+
+
+def _told(visit: Visit, status: HTTPStatus, message: str, hint: str | None) -> Response:
+    return visit.html("error.html", int(status), number=int(status), message=message, hint=hint, title=visit.say("shell.error"))

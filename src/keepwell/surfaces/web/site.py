@@ -1,0 +1,21 @@
+"""What the web process holds for as long as it runs."""
+
+from dataclasses import dataclass, field
+
+from jinja2 import Environment
+
+from keepwell.core.clock import Clock
+from keepwell.core.workspace import Workspace
+from keepwell.store.db import Database
+from keepwell.surfaces.web.kept import Kept
+
+
+@dataclass(frozen=True)
+class Site:
+    """The workspace that is served, its store, the templates, and the answers that are kept."""
+
+    place: Workspace
+    clock: Clock
+    store: Database
+    templates: Environment
+    kept: Kept = field(default_factory=Kept)

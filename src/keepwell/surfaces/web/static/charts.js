@@ -1,0 +1,188 @@
+// Pictures of the charts that a page tells as data. Colours come from the theme; every figure's words come from the server.
+"use strict";
+(() => {
+  const drawn = new Map();
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--kw-${name}`).trim();
+  const series = (i) => colour(`series-${(i % 8) + 1}`);
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+  // a tooltip as elements: a style written into HTML would be against the page's policy
+  function tip(lines) {
+    const box = document.createElement("div");
+    box.className = "kw-tip";
+    lines.filter(Boolean).forEach((line, i) => {
+      const row = document.createElement("div");
+      const part = i === 0 ? document.createElement("b") : document.createElement("span");
+      part.textContent = line;
+      row.append(part);
+      box.append(row);
+    });
+    return box;
+  }
+
+  const axis = () => ({ axisTick: { show: false }, axisLine: { lineStyle: { color: colour("line") } }, axisLabel: { color: colour("mute"), fontSize: 11, hideOverlap: true } });
+  const scale = (more = {}) => ({ splitLine: { lineStyle: { color: colour("line") } }, axisLabel: { color: colour("mute"), fontSize: 11 }, scale: true, ...more });
+  const base = () => ({
+    animation: !still.matches, animationDuration: 250, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colour("ink") },
+    aria: { enabled: false }, grid: { left: 8, right: 18, top: 22, bottom: 8, containLabel: true },
+  });
+  const tooltip = (formatter, trigger = "item") => ({
+    trigger, confine: true, renderMode: "html", backgroundColor: colour("paper"), borderColor: colour("line"), textStyle: { color: colour("ink") },
+    axisPointer: { type: "line", lineStyle: { color: colour("mute") } }, formatter,
+  });
+  const legend = (names) => ({ data: names, top: 0, left: 0, itemWidth: 12, itemHeight: 8, textStyle: { color: colour("mute"), fontSize: 12 }, type: "scroll", pageIconColor: colour("mute"), pageTextStyle: { color: colour("mute") } });
+  const short = (value) => (Math.abs(value) >= 1e4 ? Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumFractionDigits: 1 }).format(value) : Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 3 }).format(value));
+  const ticks = (d) => (d.share ? (v) => `${+(v * 100).toFixed(1)}%` : short);
+
+  const kinds = {
+    // one or several lines, each with its band; targets, benchmarks and events
+    trend(d) {
+      const lines = d.lines ?? [{ name: "", points: d.points }];
+      const places = [...new Set(lines.flatMap((l) => l.points.map((p) => p.at)))];
+      const drawnSeries = [];
+      lines.forEach((l, i) => {
+        const by = new Map(l.points.map((p) => [p.at, p]));
+        const at = places.map((x) => by.get(x));
+        const has = at.some((p) => p && p.low !== null && p.high !== null);
+        if (has && (lines.length === 1 || d.bands)) {
+          const band = { type: "line", stack: `band-${i}`, symbol: "none", silent: true, lineStyle: { opacity: 0 }, tooltip: { show: false }, stackStrategy: "all", z: 1 };
+          drawnSeries.push({ ...band, data: at.map((p) => (p && p.high !== null ? p.low : null)) });
+          drawnSeries.push({ ...band, areaStyle: { color: series(i), opacity: 0.16 }, data: at.map((p) => (p && p.low !== null && p.high !== null ? p.high - p.low : null)) });
+        }
+        const marks = [
+          ...(i === 0 ? d.targets ?? [] : []).map((t) => ({ yAxis: t.value, label: { formatter: t.name, position: "insideEndTop", color: colour("mute"), fontSize: 11 }, lineStyle: { type: t.style === "target" ? "dashed" : "dotted", color: colour("mute") } })),
+          ...(i === 0 ? d.events ?? [] : []).map((e) => ({ xAxis: e.at, label: { formatter: e.words, color: colour("mute"), fontSize: 11, rotate: 0 }, lineStyle: { type: "solid", color: colour("line") } })),
+        ];
+        drawnSeries.push({
+          type: l.step ? "line" : "line", step: l.step ? "end" : false, name: l.name, symbolSize: lines.length > 3 ? 3 : 6, connectNulls: false, z: 3, showAllSymbol: "auto",
+          lineStyle: { width: 2, color: series(i), type: l.dashed ? "dashed" : "solid" }, itemStyle: { color: series(i) },
+          data: at.map((p) => ({ value: p ? p.value : null, point: p, symbol: p && p.open ? "emptyCircle" : "circle" })),
+          markLine: marks.length ? { symbol: "none", silent: true, data: marks } : undefined,
+        });
+      });
+      return {
+        ...base(), legend: lines.length > 1 ? legend(lines.map((l) => l.name)) : undefined, xAxis: { type: "category", data: places, boundaryGap: false, ...axis() }, yAxis: { type: "value", ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) }, series: drawnSeries,
+        grid: { left: 8, right: 24, top: lines.length > 1 ? 34 : 18, bottom: 8, containLabel: true },
+        tooltip: tooltip((found) => tip([found[0]?.axisValueLabel, ...found.filter((f) => f.data && f.data.point).map((f) => [f.seriesName, f.data.point.words].filter(Boolean).join(": "))]), "axis"),
+      };
+    },
+    // layers that add up, over time
+    stack(d) {
+      return {
+        ...base(), legend: legend(d.layers.map((l) => l.name)), grid: { left: 8, right: 18, top: 34, bottom: 8, containLabel: true },
+        xAxis: { type: "category", data: d.places, boundaryGap: d.bars === true, ...axis() }, yAxis: { type: "value", ...scale({ scale: false, axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        series: d.layers.map((l, i) => ({ type: d.bars ? "bar" : "line", name: l.name, stack: "all", symbol: "none", lineStyle: { width: 0 }, itemStyle: { color: series(l.colour ?? i) }, areaStyle: d.bars ? undefined : { color: series(l.colour ?? i), opacity: 0.9 }, data: l.values.map((v, j) => ({ value: v, words: l.words[j] })) })),
+        tooltip: tooltip((found) => tip([found[0]?.axisValueLabel, ...[...found].reverse().map((f) => `${f.seriesName}: ${f.data.words}`)]), "axis"),
+      };
+    },
+    // bars from the largest, with whiskers; a click leads to the rows
+    bars(d) {
+      const items = [...d.items].reverse();
+      return {
+        ...base(), grid: { left: 8, right: 110, top: 6, bottom: 8, containLabel: true }, yAxis: { type: "category", data: items.map((i) => i.name), ...axis(), axisLabel: { color: colour("ink"), fontSize: 12, width: 170, overflow: "truncate" } },
+        xAxis: { type: "value", ...scale({ scale: d.scaled === true, axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        series: [
+          { type: "bar", barMaxWidth: 18, data: items.map((i) => ({ value: i.value, item: i, itemStyle: { color: colour(i.tone === "better" ? "good-mark" : i.tone === "worse" ? "bad-mark" : i.tone === "mute" ? "series-6" : "series-1") } })) },
+          // whisker and words; the words stand right of whatever reaches further
+          { type: "custom", silent: true, z: 4, tooltip: { show: false }, data: items.map((i, at) => [i.low ?? i.value ?? 0, i.high ?? i.value ?? 0, at, i.value ?? 0]), encode: { x: [0, 1], y: 2 },
+            renderItem: (_, api) => {
+              const item = items[api.value(2)], low = api.coord([api.value(0), api.value(2)]), high = api.coord([api.value(1), api.value(2)]), end = api.coord([Math.max(0, api.value(1), api.value(3)), api.value(2)]);
+              const stroke = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: colour("ink"), lineWidth: 1.2 } });
+              const whisker = item.low === null || item.low === undefined || item.high === null ? [] : [stroke(low[0], low[1], high[0], high[1]), stroke(low[0], low[1] - 4, low[0], low[1] + 4), stroke(high[0], high[1] - 4, high[0], high[1] + 4)];
+              return { type: "group", children: [...whisker, { type: "text", style: { text: item.label ?? item.words, x: end[0] + 7, y: end[1], textVerticalAlign: "middle", fill: colour("ink"), fontSize: 11.5 } }] };
+            } },
+        ],
+        tooltip: tooltip((f) => tip([f.name, f.data.item.words, f.data.item.more])),
+      };
+    },
+    // from one value to another in parts that add up
+    waterfall(d, box) {
+      let level = d.start;
+      const rows = d.parts.map((p) => { const from = level; level += p.amount; return { ...p, from, to: level }; });
+      const all = [{ name: d.from, from: 0, to: d.start, words: d.from_words, end: true }, ...rows, { name: d.to, from: 0, to: d.end, words: d.to_words, end: true }];
+      const lows = all.flatMap((r) => (r.end ? [r.to] : [r.from, r.to]));
+      const span = Math.max(...lows) - Math.min(...lows) || Math.abs(d.start) || 1;
+      const floor = d.zero ? Math.min(0, ...lows) : Math.min(...lows) - span * 0.15;
+      return {
+        ...base(), xAxis: { type: "category", data: all.map((r) => r.name), ...axis(), axisLabel: { color: colour("mute"), fontSize: 11, interval: 0, width: Math.max(38, (box.clientWidth - 70) / all.length - 6), overflow: "break", lineHeight: 13 } }, yAxis: { type: "value", min: floor, ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        series: [{ type: "custom", data: all.map((r, i) => ({ value: [i, r.end ? floor : r.from, r.to], row: r })), encode: { x: 0, y: [1, 2] },
+          renderItem: (params, api) => {
+            const row = all[params.dataIndex], top = api.coord([api.value(0), Math.max(api.value(1), api.value(2))]), low = api.coord([api.value(0), Math.min(api.value(1), api.value(2))]);
+            const width = Math.min(46, api.size([1, 0])[0] * 0.62);
+            const fill = row.end ? colour("series-2") : row.tone === "better" ? colour("good-mark") : row.tone === "worse" ? colour("bad-mark") : colour("series-6");
+            return { type: "group", children: [{ type: "rect", shape: { x: top[0] - width / 2, y: top[1], width, height: Math.max(1.5, low[1] - top[1]) }, style: { fill } }, { type: "text", style: { text: row.words, x: top[0], y: top[1] - 4, textAlign: "center", textVerticalAlign: "bottom", fill: colour("ink"), fontSize: 11 } }] };
+          } }],
+        tooltip: tooltip((f) => tip([f.data.row.name, f.data.row.words, f.data.row.more])),
+      };
+    },
+    // cells of a grid, from light to dark
+    heat(d) {
+      const known = d.cells.filter((c) => c.value !== null).map((c) => c.value);
+      return {
+        ...base(), grid: { left: 8, right: 16, top: 8, bottom: 34, containLabel: true }, xAxis: { type: "category", data: d.columns, name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, splitArea: { show: false }, ...axis() }, yAxis: { type: "category", data: d.rows, inverse: d.inverse !== false, name: d.y, nameTextStyle: { color: colour("mute") }, ...axis() },
+        visualMap: { show: false, min: Math.min(...known, 0), max: Math.max(...d.cells.filter((c) => c.value !== null && !(d.light === true && c.x === 0)).map((c) => c.value), 0.0001), inRange: { color: [colour("accent-soft"), colour("series-2"), colour("series-1")] } },
+        series: [{ type: "heatmap", data: d.cells.filter((c) => c.value !== null).map((c) => ({ value: [c.x, c.y, c.value], cell: c })), label: { show: d.labels !== false, fontSize: 11, formatter: (f) => f.data.cell.label, color: colour("ink"), textBorderColor: colour("paper"), textBorderWidth: 2 }, itemStyle: { borderColor: colour("paper"), borderWidth: 1.5, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: colour("ink") } } }],
+        tooltip: tooltip((f) => tip([f.data.cell.title, f.data.cell.words, f.data.cell.more])),
+      };
+    },
+    // who went from which group to which
+    flow(d) {
+      return {
+        ...base(), series: [{ type: "sankey", left: 8, right: 130, top: 12, bottom: 12, nodeAlign: "left", draggable: false, data: d.nodes.map((n, i) => ({ name: n.id, label: { formatter: n.name }, words: n.words, itemStyle: { color: series(n.colour ?? i) }, depth: n.depth })), links: d.links.map((l) => ({ source: l.from, target: l.to, value: l.value, words: l.words })), label: { color: colour("ink"), fontSize: 12 }, lineStyle: { color: "source", opacity: 0.28, curveness: 0.5 }, emphasis: { focus: "adjacency" } }],
+        tooltip: tooltip((f) => tip([f.data.words])),
+      };
+    },
+    // five facts of a group against everybody's
+    radar(d) {
+      return {
+        ...base(), legend: legend(d.shapes.map((s) => s.name)), radar: { indicator: d.axes.map((a) => ({ name: a, max: d.max })), radius: "62%", center: ["50%", "56%"], axisName: { color: colour("mute"), fontSize: 11 }, splitArea: { show: false }, splitLine: { lineStyle: { color: colour("line") } }, axisLine: { lineStyle: { color: colour("line") } } },
+        series: [{ type: "radar", data: d.shapes.map((s, i) => ({ name: s.name, value: s.values, words: s.words, areaStyle: { opacity: i === 0 ? 0.18 : 0 }, lineStyle: { color: series(i === 0 ? 0 : 5), type: i === 0 ? "solid" : "dashed" }, itemStyle: { color: series(i === 0 ? 0 : 5) } })) }],
+        tooltip: tooltip((f) => tip([f.name, ...f.data.words])),
+      };
+    },
+    // columns side by side: distributions, lift, calibration
+    columns(d) {
+      return {
+        ...base(), legend: d.groups.length > 1 ? legend(d.groups.map((g) => g.name)) : undefined, grid: { left: 8, right: 18, top: d.groups.length > 1 ? 34 : 14, bottom: 24, containLabel: true }, xAxis: { type: "category", data: d.places, name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, ...axis() }, yAxis: { type: "value", ...scale({ scale: false, axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        series: d.groups.map((g, i) => ({ type: g.line ? "line" : "bar", name: g.name, barMaxWidth: 34, itemStyle: { color: series(g.colour ?? i) }, lineStyle: { color: series(g.colour ?? i), type: g.dashed ? "dashed" : "solid" }, data: g.values.map((v, j) => ({ value: v, words: g.words[j] })) })),
+        tooltip: tooltip((found) => tip([found[0]?.axisValueLabel, ...found.map((f) => [f.seriesName, f.data.words].filter(Boolean).join(": "))]), "axis"),
+      };
+    },
+  };
+
+  function behind(found) {
+    const told = found.data ?? {};
+    return (told.item ?? told.cell ?? told.point ?? told.row)?.href;
+  }
+
+  function draw() {
+    for (const [box, chart] of drawn) if (!box.isConnected) { chart.dispose(); drawn.delete(box); }
+    for (const box of document.querySelectorAll("[data-chart]")) {
+      if (drawn.has(box)) continue;
+      const told = JSON.parse(document.querySelector(`script[data-of="${box.id}"]`).textContent);
+      const chart = echarts.init(box, null, { renderer: "canvas" });
+      drawn.set(box, chart);
+      chart.setOption(kinds[box.dataset.chart](told, box));
+      chart.on("click", (found) => {
+        const address = behind(found);
+        if (!address) return;
+        if (address.includes("/rows")) window.keepwell.openDrawer(address);
+        else window.location.assign(address);
+      });
+      new ResizeObserver(() => { if (!chart.isDisposed()) chart.resize(); }).observe(box);
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-picture]");
+    if (!button) return;
+    const chart = drawn.get(document.getElementById(button.dataset.picture));
+    const link = document.createElement("a");
+    link.href = chart.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: colour("paper") });
+    link.download = `${button.dataset.picture}.png`;
+    link.click();
+  });
+
+  window.keepwell = Object.assign(window.keepwell ?? {}, { draw });
+  document.addEventListener("DOMContentLoaded", draw);
+})();
