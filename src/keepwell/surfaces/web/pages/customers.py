@@ -1,0 +1,322 @@
+"""Customers: who they are, found, filtered, sorted, taken along."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from keepwell.access.roles import Capability
+from keepwell.core.errors import WrongUseError
+from keepwell.customers.book import book_columns
+from keepwell.customers.people import LONGEST_PAGE, OWNER_NAME, SHOWN, Filters, People
+from keepwell.customers.people import Page as Part
+from keepwell.models.choices import BANDS
+from keepwell.models.estimators import lifecycle
+from keepwell.surfaces.web.page import Page
+from keepwell.surfaces.web.paged import PageRoutes
+from keepwell.surfaces.web.readings import members
+from keepwell.surfaces.web.refusals import NotFoundError
+from keepwell.surfaces.web.tables import KINDS, Column, Sheet, download
+from keepwell.surfaces.web.visit import Here, Visit
+
+ROUTES = PageRoutes()
+PAGE = Page("customers", "/customers", Capability.SEE_CUSTOMERS, ROUTES, group=1)
+
+A_PAGE, MOST_TAKEN = 50, 200_000
+# name in the address -> the filter it fills; each may be told several times
+LISTS = {"tier": "tiers", "stage": "stages", "churn": "churn_bands", "owner": "owners", "region": "regions"}
+TEXTS = ("segment", "where")
+NUMBERS = {"value_from": "value_from", "value_to": "value_to"}
+DAYS = {"contact_from": "last_contact_from", "contact_to": "last_contact_to"}
+MONEY = {
+    "clv",
+    "net_amount",
+    "net_amount_12m",
+    "clv_low",
+    "clv_high",
+    "paid_monthly",
+    "contract_value",
+    "ltv_12m",
+    "ltv_36m",
+    "clv_12m",
+    "clv_36m",
+}
+SHARES = {
+    "churn_probability",
+    "probability_active",
+    "buys_within_7_days",
+    "buys_within_30_days",
+    "buys_within_90_days",
+    "subscribed_at_horizon",
+}
+PERSONAL = ("name", "email", "phone")
+EXTRA = (
+    "rfm_group",
+    "churn_probability",
+    "probability_active",
+    "orders",
+    "net_amount",
+    "next_order_on",
+    "health",
+    "cluster",
+    "email",
+    "phone",
+    "country",
+    "city",
+    "industry",
+    "acquired_from",
+    "became_customer_on",
+)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set, and the address without it."""
+
+    label: str
+    without: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that a filter can take."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter with its values."""
+
+    name: str
+    label: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as people read it."""
+
+    words: str
+    is_number: bool
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A customer in the list."""
+
+    customer_id: str
+    href: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's head: its words, the address that sorts by it, and whether the list is sorted so."""
+
+    name: str
+    label: str
+    is_number: bool
+    href: str
+    sorted: str  # ascending | descending | ""
+
+
+@dataclass(frozen=True)
+class CustomersPage:
+    """All that the list shows."""
+
+    title: str
+    people: People
+    heads: tuple[Head, ...]
+    rows: tuple[Row, ...]
+    totals: tuple[tuple[str, str], ...]
+    filters: tuple[Filter, ...]
+    chips: tuple[Chip, ...]
+    columns: tuple[Choice, ...]
+    first: int
+    last: int
+    before: str | None
+    after: str | None
+    hidden: tuple[tuple[str, str], ...]
+    where: str
+    query: str
+    sheets: tuple[Sheet, ...] = ()
+
+
+@ROUTES.get("/customers", Capability.SEE_CUSTOMERS)
+def customers(visit: Here) -> Response:
+    page = _page(visit)
+    return visit.html("customers.html", page=page, title=page.title)
+
+
+@ROUTES.get("/customers/download/{table}.{kind}", (Capability.SEE_CUSTOMERS, Capability.EXPORT))
+def take(visit: Here, table: str, kind: str) -> Response:
+    """The whole list as filtered and sorted, masked as on the page."""
+    if table != "customers" or kind not in KINDS:
+        raise NotFoundError(visit.say("shell.no_table"))
+    columns, filters, sort = _columns(visit), asked_filters(visit), visit.asked("sort", "clv") or None
+    rows: list[Any] = []
+    while len(rows) < MOST_TAKEN:
+        found = visit.workspace.people(filters, Part(columns, sort, len(rows), LONGEST_PAGE))
+        rows += found.rows
+        if not found.rows or len(rows) >= found.total:
+            break
+    sheet = Sheet(
+        "customers", tuple(Column(c, _label(visit, c), _is_number(c)) for c in columns), [[r.get(c) for c in columns] for r in rows]
+    )
+    visit.note(
+        "exported",
+        "customers",
+        None,
+        rows=float(len(rows)),
+        file=kind,
+        columns=list(columns),
+        filters=sorted(visit.request.query_params.keys()),
+    )
+    return download(sheet, kind, "keepwell-customers")
+
+
+def asked_filters(visit: Visit) -> Filters:
+    """The filters that the address tells."""
+    told: dict[str, Any] = {field: tuple(v for v in visit.request.query_params.getlist(name) if v) for name, field in LISTS.items()}
+    told |= {name: visit.asked(name) or None for name in TEXTS}
+    told |= {field: _number(name, visit.asked(name)) for name, field in NUMBERS.items()}
+    told |= {field: _day(name, visit.asked(name)) for name, field in DAYS.items()}
+    return Filters(**told)
+
+
+def _number(name: str, text: str) -> Decimal | None:
+    try:
+        found = Decimal(text) if text else None
+    except InvalidOperation:
+        raise WrongUseError(f"{name} is {text!r}.", "Write a number, such as 1000.") from None
+    if found is not None and not found.is_finite():
+        raise WrongUseError(f"{name} is {text!r}.", "Write a number, such as 1000.")
+    return found
+
+
+def _day(name: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise WrongUseError(f"{name} is {text!r}.", "Write a day, such as 2026-10-31.") from None
+
+
+def _page(visit: Visit) -> CustomersPage:
+    filters, columns, sort = asked_filters(visit), _columns(visit), visit.asked("sort", "clv")
+    offset = int(visit.asked("from", "0")) if visit.asked("from", "0").isdecimal() else 0
+    found = visit.workspace.people(filters, Part(columns, sort or None, offset, A_PAGE))
+    last = offset + len(found.rows)
+    totals = [(visit.say("customers.total"), f"{found.total:,}")]
+    totals += [(_label(visit, n), visit.money(v)) for n, v in (("net_amount", found.net_amount), ("clv", found.clv)) if v is not None]
+    return CustomersPage(
+        title=visit.say("customers.title"),
+        people=found,
+        heads=tuple(_head(visit, c, sort) for c in columns),
+        rows=tuple(_row(visit, columns, r) for r in found.rows),
+        totals=tuple(totals),
+        filters=_filters(visit),
+        chips=_chips(visit),
+        columns=tuple(Choice(c, _label(visit, c), c in columns) for c in dict.fromkeys([*SHOWN, *EXTRA]) if c != "customer_id"),
+        first=offset + 1 if found.rows else 0,
+        last=last,
+        before=visit.address_with(**{"from": str(max(0, offset - A_PAGE)) if offset > A_PAGE else None}) if offset else None,
+        after=visit.address_with(**{"from": str(last)}) if last < found.total else None,
+        hidden=tuple((n, v) for n, v in visit.request.query_params.multi_items() if n in {"sort", "segment", "run"}),
+        where=visit.asked("where"),
+        query=urlencode([(n, v) for n, v in visit.request.query_params.multi_items() if n != "from"]),
+    )
+
+
+def _columns(visit: Visit) -> tuple[str, ...]:
+    known = {*book_columns(), *PERSONAL, OWNER_NAME}
+    asked = [c for c in visit.request.query_params.getlist("column") if c in known]
+    return (
+        ("customer_id", *(c for c in dict.fromkeys(asked) if c != "customer_id")) if asked else tuple(c for c in SHOWN if c != "owner_id")
+    )
+
+
+def _label(visit: Visit, column: str) -> str:
+    return (
+        visit.say("customers.owner")
+        if column == OWNER_NAME
+        else visit.say("customers.last_contact")
+        if column == "last_contact_on"
+        else visit.column(column)
+    )
+
+
+def _is_number(column: str) -> bool:
+    return column in MONEY or column in SHARES or column in {"orders", "health", "rfm_score", "expected_orders", "subscribed_months"}
+
+
+def _head(visit: Visit, column: str, sort: str) -> Head:
+    is_by = sort.removeprefix("-") == column
+    is_rising = is_by and sort.startswith("-")
+    # names are masked or not by who looks, so no order follows from them
+    href = (
+        ""
+        if column in {*PERSONAL, OWNER_NAME}
+        else visit.address_with(sort=column if is_rising or not is_by else f"-{column}", **{"from": None})
+    )
+    return Head(column, _label(visit, column), _is_number(column), href, ("ascending" if is_rising else "descending") if is_by else "")
+
+
+def _row(visit: Visit, columns: tuple[str, ...], row: Any) -> Row:
+    return Row(row["customer_id"], visit.customer_path(row["customer_id"]), tuple(cell(visit, c, row.get(c)) for c in columns))
+
+
+def cell(visit: Visit, column: str, value: Any) -> Cell:
+    """A value of a customer's column as people read it."""
+    is_number = _is_number(column)
+    if value is None:
+        return Cell("", is_number)
+    if column in MONEY:
+        return Cell(visit.money(value), is_number=True)
+    if column in SHARES:
+        return Cell(f"{value:.0%}", is_number=True)
+    if column == "churn_band":
+        return Cell(visit.label(column, value), is_number=False, tone={"high": "worse", "medium": "warn"}.get(value, "none"))
+    if isinstance(value, str):
+        return Cell(visit.label(column, value), is_number=False)
+    return Cell(visit.cell(value), is_number)
+
+
+def _filters(visit: Visit) -> tuple[Filter, ...]:
+    asked = {n: set(visit.request.query_params.getlist(n)) for n in LISTS}
+
+    def choices(name: str, values: Any) -> tuple[Choice, ...]:
+        return tuple(Choice(v, words, v in asked[name]) for v, words in values)
+
+    stages = [(s, visit.label("lifecycle_stage", s)) for s in lifecycle.LABELS]
+    bands = [(b, visit.label("churn_band", b)) for b in reversed(BANDS)]
+    return (
+        Filter("tier", visit.column("tier"), choices("tier", [(t, t) for t in "ABC"])),
+        Filter("stage", visit.column("lifecycle_stage"), choices("stage", stages)),
+        Filter("churn", visit.column("churn_band"), choices("churn", bands)),
+        Filter("region", visit.column("region"), choices("region", [(m, m) for m in members(visit, "region")])),
+    )
+
+
+def _chips(visit: Visit) -> tuple[Chip, ...]:
+    """What is filtered, each with the way back."""
+    columns = {"tier": "tier", "stage": "lifecycle_stage", "churn": "churn_band", "region": "region", "owner": "owner_id"}
+    items = visit.request.query_params.multi_items()
+    made = []
+    for i, (name, value) in enumerate(items):
+        if not value or name not in {*LISTS, *TEXTS, *NUMBERS, *DAYS}:
+            continue
+        label = (
+            f"{_label(visit, columns[name])}: {visit.label(columns[name], value)}"
+            if name in columns
+            else f"{visit.say(f'customers.{name}')}: {value}"
+        )
+        rest = [item for j, item in enumerate(items) if j != i and item[0] != "from"]
+        made.append(Chip(label, f"/customers?{urlencode(rest)}"))
+    return tuple(made)
