@@ -1,0 +1,1 @@
+"""The JSON API, for programs: the same objects as the pages."""

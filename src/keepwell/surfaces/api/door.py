@@ -1,0 +1,63 @@
+"""The routes of the API: each names the scope that a token needs and what its user must be able to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from keepwell.access.roles import Capability
+from keepwell.access.tokens import SCOPES
+from keepwell.surfaces.api.call import Caller
+from keepwell.surfaces.api.problem import RefusedError
+
+Answer = TypeVar("Answer", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class ApiRoute:
+    """One address and method, the token's scope, the user's capabilities, and the function that answers."""
+
+    method: str
+    path: str
+    scope: str
+    needs: tuple[Capability, ...]
+    tag: str
+    answer: Callable[..., Any]
+
+
+@dataclass
+class ApiRoutes:
+    """The routes of one part."""
+
+    tag: str
+    found: list[ApiRoute] = field(default_factory=list)
+
+    def get(self, path: str, scope: str, needs: Capability | tuple[Capability, ...]) -> Callable[[Answer], Answer]:
+        return self._add("GET", path, scope, needs)
+
+    def post(self, path: str, scope: str, needs: Capability | tuple[Capability, ...]) -> Callable[[Answer], Answer]:
+        return self._add("POST", path, scope, needs)
+
+    def _add(self, method: str, path: str, scope: str, needs: Capability | tuple[Capability, ...]) -> Callable[[Answer], Answer]:
+        if scope not in SCOPES:
+            raise ValueError(f"{path} needs {scope!r}, which no token can have")
+
+        def register(answer: Answer) -> Answer:
+            self.found.append(ApiRoute(method, path, scope, needs if isinstance(needs, tuple) else (needs,), self.tag, answer))
+            return answer
+
+        return register
+
+
+def door(route: ApiRoute) -> Callable[[Caller], None]:
+    """What is asked before the route answers."""
+
+    def check(call: Caller) -> None:
+        if not call.bearer.may(route.scope):
+            raise RefusedError(
+                HTTPStatus.FORBIDDEN, f"The token lacks the scope {route.scope}.", "Make one that has it: keepwell token create."
+            )
+        if not call.bearer.user.may(Capability.USE_API) or not all(call.bearer.user.may(c) for c in route.needs):
+            raise RefusedError(HTTPStatus.FORBIDDEN, "The token's user may not do this.", "Ask an administrator for a role that may.")
+
+    return check

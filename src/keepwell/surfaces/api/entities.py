@@ -1,0 +1,100 @@
+"""Events in: rows that are pushed, many at once, the same ones twice without harm."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from fastapi import Body, Header
+from starlette.responses import Response
+
+from keepwell.access import repeats
+from keepwell.access.roles import Capability
+from keepwell.core.errors import KeepwellError
+from keepwell.lake.entity import entities, entity
+from keepwell.sources import imports
+from keepwell.sources.imports import ImportRequest
+from keepwell.surfaces.api.call import Caller
+from keepwell.surfaces.api.door import ApiRoutes
+from keepwell.surfaces.api.problem import RefusedError
+
+ROUTES = ApiRoutes("Data in")
+MOST_ROWS = 5_000
+MOST_BYTES = 10 * 1024 * 1024
+Rows = Annotated[
+    list[dict[str, str | int | float | bool | dict[str, str] | None]],
+    Body(max_length=MOST_ROWS, description="Rows by the entity's columns."),
+]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="The same key with the same rows is answered as before, and nothing is done again.",
+    ),
+]
+
+
+@ROUTES.post("/entities/{name}", "data:write", Capability.IMPORT)
+def push(call: Caller, name: str, rows: Rows, idempotency_key: Key = None, source: str = "main") -> Response:
+    """Land rows of an entity: what was inserted, updated, unchanged, and each rejected row with its reason.
+
+    Rows of a known key are updated, equal ones change nothing. Rows that are rejected do not keep the others out.
+    """
+    found = entity(name)
+    if found.is_derived:
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST,
+            f"{name} is computed, never brought.",
+            f"Entities: {', '.join(n for n, e in entities().items() if not e.is_derived)}.",
+        )
+    text = "\n".join(json.dumps(r, ensure_ascii=False) for r in rows)
+    if not rows:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "There are no rows.", "Send a list of at least one.")
+    if len(text) > MOST_BYTES:
+        raise RefusedError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The rows are longer than {MOST_BYTES:,} characters.", "Send them in several batches."
+        )
+    told = repeats.fingerprint(name, source, text)
+    if idempotency_key:
+        with call.site.store.transaction() as session:
+            known = repeats.begun(session, call.at, call.bearer.token.token_id, idempotency_key, told)
+        if known is not None:
+            return call.answer(known.body, known.status, {"Idempotent-Replayed": "true"})
+    try:
+        body = _landed(call, name, source, text)
+    except KeepwellError:
+        if idempotency_key:
+            with call.site.store.transaction() as session:
+                repeats.forgotten(session, call.bearer.token.token_id, idempotency_key)
+        raise
+    if idempotency_key:
+        with call.site.store.transaction() as session:
+            repeats.ended(session, call.bearer.token.token_id, idempotency_key, HTTPStatus.OK, body)
+    return call.answer(body)
+
+
+def _landed(call: Caller, name: str, source: str, text: str) -> Mapping[str, Any]:
+    with TemporaryDirectory(prefix="keepwell-push-") as scratch:
+        file = Path(scratch) / "rows.jsonl"
+        file.write_text(text + "\n", encoding="utf-8")
+        report = imports.run(
+            call.site.place, call.workspace.lake, ImportRequest((file,), name, source=source, most_rejected=1.0), call.site.clock
+        )
+    call.note("pushed", "entity", name, rows=float(sum(e.read for e in report.entities)), import_id=report.import_id)
+    counts = [
+        {
+            "entity": e.entity,
+            "read": e.read,
+            "inserted": e.inserted,
+            "updated": e.updated,
+            "unchanged": e.unchanged,
+            "rejected": e.rejected,
+            "warnings": list(e.warnings),
+        }
+        for e in report.entities
+    ]
+    rejected = [{"row": r.line, "entity": r.entity, "reason": r.reason} for r in report.rejected]
+    return {"import_id": report.import_id, "source": report.source, "entities": counts, "rejected": rejected}

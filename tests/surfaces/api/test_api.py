@@ -1,0 +1,106 @@
+"""What the API promises beside its numbers: pages, marks, keys of repeated requests, problems, limits."""
+
+from factories.served import FORMULA, NASTY, Company
+from keepwell.surfaces.api.limits import Limits
+
+ORDER = {
+    "order_id": "P1",
+    "customer_id": "C001",
+    "ordered_at": "2026-06-01 10:00:00",
+    "status": "completed",
+    "amount": 12.5,
+    "currency": "CNY",
+}
+
+
+def test_numbers_are_those_of_the_command_line(company: Company) -> None:
+    with company.program(company.token("analyst")) as program:
+        for name, period, by in (("revenue", "2026-05", None), ("nps", "2026-Q2", None), ("orders", "2026-05", "region")):
+            told = program.get("/api/v1/readings", params={"kpi": name, "period": period, **({"by": by} if by else {})}).json()["data"]
+            run = company.surfaces.ask("runs")[-1]["run_id"]
+            assert told == company.surfaces.ask("kpi", name, "--period", period, "--run", run, *(["--by", by] if by else []))
+
+
+def test_a_list_is_read_page_by_page_and_each_entry_comes_once(company: Company) -> None:
+    with company.program(company.token("analyst")) as program:
+        found, cursor = [], None
+        for _ in range(20):
+            page = program.get("/api/v1/customers", params={"limit": 7, **({"cursor": cursor} if cursor else {})}).json()
+            found += [c["customer_id"] for c in page["data"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert len(found) == len(set(found)) == page["total"] == 60
+
+
+def test_a_cursor_of_another_question_is_refused(company: Company) -> None:
+    with company.program(company.token("analyst")) as program:
+        cursor = program.get("/api/v1/customers", params={"limit": 7}).json()["next_cursor"]
+        for params in ({"tier": "A", "cursor": cursor}, {"cursor": "nonsense"}, {"cursor": "e30="}):
+            assert program.get("/api/v1/customers", params=params).status_code == 400
+
+
+def test_who_has_the_answer_already_is_told_so(company: Company) -> None:
+    with company.program(company.token("analyst")) as program:
+        first = program.get("/api/v1/kpis")
+        again = program.get("/api/v1/kpis", headers={"If-None-Match": first.headers["etag"]})
+        assert again.status_code == 304
+        assert again.content == b""
+
+
+def test_the_same_push_twice_is_done_once_and_answered_alike(company: Company) -> None:
+    with company.program(company.token("operations")) as program:
+        headers = {"Idempotency-Key": "one"}
+        first = program.post("/api/v1/entities/orders", json=[ORDER], headers=headers)
+        assert first.json()["entities"][0]["inserted"] == 1
+        again = program.post("/api/v1/entities/orders", json=[ORDER], headers=headers)
+        assert again.json() == first.json()
+        assert again.headers["idempotent-replayed"] == "true"
+        other = program.post("/api/v1/entities/orders", json=[ORDER | {"amount": 1}], headers=headers)
+        assert other.status_code == 409
+        unkeyed = program.post("/api/v1/entities/orders", json=[ORDER])
+        assert unkeyed.json()["entities"][0]["unchanged"] == 1
+
+
+def test_one_row_that_is_wrong_is_named_and_keeps_no_other_out(company: Company) -> None:
+    with company.program(company.token("operations")) as program:
+        rows = [ORDER | {"order_id": "P2"}, ORDER | {"order_id": "P3", "amount": "many"}, ORDER | {"order_id": "P4"}]
+        told = program.post("/api/v1/entities/orders", json=rows).json()
+        assert (told["entities"][0]["inserted"], told["entities"][0]["rejected"]) == (2, 1)
+        (rejected,) = told["rejected"]
+        assert rejected["row"] == 2
+        assert "many" in rejected["reason"]
+
+
+def test_problems_say_what_is_wrong_and_what_to_do(company: Company) -> None:
+    with company.program(company.token("analyst")) as program:
+        answer = program.get("/api/v1/kpis/revenu")
+        assert answer.status_code in {400, 404}
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "revenue" in answer.json()["hint"]
+
+
+def test_names_are_masked_and_hostile_ones_are_only_text(company: Company) -> None:
+    with company.program(company.token("analyst")) as program:
+        text = program.get("/api/v1/customers", params={"limit": 100}).text
+        assert NASTY not in text
+        assert FORMULA not in text
+
+
+def test_a_token_that_calls_too_often_waits() -> None:
+    clock = [0.0]
+    limits = Limits(60, lambda: clock[0])
+    assert all(limits.take("a").is_allowed for _ in range(60))
+    refused = limits.take("a")
+    assert not refused.is_allowed
+    # sixty a minute is one a second
+    assert refused.headers["Retry-After"] == "1"
+    assert limits.take("b").is_allowed
+    clock[0] = 1.0
+    assert limits.take("a").is_allowed
+    assert not limits.take("a").is_allowed
+
+
+def test_every_answer_tells_what_is_left(company: Company) -> None:
+    with company.program(company.token("analyst")) as program:
+        assert program.get("/api/v1/runs").headers["ratelimit"].startswith('"minute";r=')
