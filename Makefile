@@ -37,9 +37,10 @@ $(VENDOR): package.json package-lock.json .npmrc hatch_build.py | $(VENV)/.done
 	$(BIN)/python hatch_build.py
 	@touch $@
 
-demo: setup ## make a demo workspace, import it, compute it and print its scorecard
+demo: setup ## make a demo workspace, compute it, print its scorecard and who can sign in, and serve it (DEMO_SERVE=0 does not)
 	@rm -rf $(DEMO)
 	$(BIN)/keepwell demo $(DEMO)
+	@test "$(DEMO_SERVE)" = 0 || $(BIN)/keepwell -w $(DEMO) serve
 
 # Spark's tests need Java, those of the pages a browser and axe; where one can't be had they are skipped, and say so
 setup-tests: setup
