@@ -38,7 +38,7 @@ from keepwell.store.tables.tokens import TokenRow
 
 AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 CONSOLE = Actor(None, "console")
-PASSWORD = "four words in a row"  # noqa: S105 - of the cast of these tests
+PASSWORD = "four words in a row"
 HERE = "192.0.2.7"
 
 

@@ -29,7 +29,7 @@ from keepwell.surfaces.cli.app import main
 from keepwell.surfaces.words import dictionary
 
 ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "four words in a row"  # noqa: S105 - of the cast of these tests
+PASSWORD = "four words in a row"
 OTHER = "another few plain words"
 HERE = "192.0.2.7"
 

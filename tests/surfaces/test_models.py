@@ -16,7 +16,7 @@ from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.models.estimator import REGISTRY, estimator
 from keepwell.models.estimators.lifecycle import STAGES
 from keepwell.surfaces.cli.app import app
-from keepwell.surfaces.cli.judged import baseline_title, measure_title
+from keepwell.surfaces.judged import baseline_title, measure_title
 from keepwell.surfaces.words import words_of
 
 # churn is one of the estimators
