@@ -5,14 +5,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keepwell.access.roles import Capability, Rows
-from keepwell.access.users import User
 from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.engine.sql import Steps, literal
 from keepwell.lake import head
 from keepwell.lake.lake import Lake
 from keepwell.lake.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    # it knows the store, which takes a second to load and which no command needs for its readings
+    from keepwell.access.users import User
 
 MOST_REMEMBERED = 8  # moments of lakes
 
@@ -41,7 +45,7 @@ EVERYTHING = Scope(Rows.ALL, sees_personal=True)  # commands on the machine: who
 NOBODY = Scope(Rows.OWN)
 
 
-def scope_of(user: User) -> Scope:
+def scope_of(user: "User") -> Scope:
     """What the user's roles and rows come to; who may not see customers, or is disabled, sees none."""
     if not user.may(Capability.SEE_CUSTOMERS):
         return NOBODY

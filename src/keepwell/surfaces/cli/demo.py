@@ -18,7 +18,6 @@ from keepwell.lake.records import EntityCounts
 from keepwell.sources import imports as importing
 from keepwell.sources.imports import ImportRequest
 from keepwell.surfaces.cli.console import note, say, watcher
-from keepwell.surfaces.cli.demo_people import LogIn, add_people
 from keepwell.surfaces.cli.measures import readings_table
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.words import words_of
@@ -26,6 +25,7 @@ from keepwell.surfaces.worker.refresh import refresh
 
 if TYPE_CHECKING:
     from keepwell.demo.business import Business
+    from keepwell.surfaces.cli.demo_people import LogIn
 
 # the last month of the demo business; its data end with it
 PERIOD = "2026-10"
@@ -72,12 +72,19 @@ def demo(
         f"{read:,} rows of {len({c.entity for c in counts})} entities imported; {rejected:,} rejected, as they should be: the business has dirty rows."
     )
     print_scorecard(workspace)
-    _print_log_ins(add_people(workspace), locale)
+    _print_log_ins(_people(workspace), locale)
     say(Text(f"\nLook further: keepwell -w {folder} kpi revenue --period 2026 --grain month", style="dim"))
     say(Text(f"In a browser:  keepwell -w {folder} serve", style="dim"))
 
 
-def _print_log_ins(found: list[LogIn], locale: Locale) -> None:
+def _people(workspace: Workspace) -> "list[LogIn]":
+    # only this command needs the store
+    from keepwell.surfaces.cli.demo_people import add_people  # noqa: PLC0415 - see above
+
+    return add_people(workspace)
+
+
+def _print_log_ins(found: "list[LogIn]", locale: Locale) -> None:
     word = words_of(locale)
     say(Text(f"\n{word('log_ins')}\n", style="bold"))
     shown = Table(word("role"), word("email"), word("password"), box=None, pad_edge=False)
