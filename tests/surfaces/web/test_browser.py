@@ -31,6 +31,7 @@ PAGES = {
     "audit": "/settings/audit",
 }
 ADMINISTRATORS = {"settings", "users", "tokens", "audit"}
+PATIENCE = 120_000  # milliseconds: a busy machine is no fault
 ARTEFACTS = Path(__file__).resolve().parents[3] / ".cache" / "screenshots"
 
 
@@ -49,6 +50,7 @@ def address(company: Company) -> Iterator[str]:
 def _signed_in(browser: Browser, address: str, who: str, locale: str = "en-US") -> tuple[Page, list[str]]:
     """A page of somebody who has signed in, and what it complains of from then on."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}, locale=locale, reduced_motion="reduce").new_page()
+    page.set_default_timeout(PATIENCE)
     wrong: list[str] = []
     page.on("console", lambda m: wrong.append(f"{page.url}: {m.text}") if m.type in {"error", "warning"} else None)
     page.on("pageerror", lambda e: wrong.append(f"{page.url}: {e}"))
