@@ -28,6 +28,10 @@ class WrongUseError(KeepwellError):
     exit_status = 2
 
 
+class UnknownError(WrongUseError):
+    """A name that nobody knows, or that this person may not know of: the two are told alike."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint with the nearest known names, or a list of what is known when nothing is near."""
     names = sorted({str(k) for k in known})
@@ -43,6 +47,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"Known: {shown}{' …' if len(names) > 12 else ''}."
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> WrongUseError:
+def unknown(what: str, name: str, known: Iterable[str]) -> UnknownError:
     """The error for a name that nobody knows, with the nearest known one as its hint."""
-    return WrongUseError(f"There is no {what} named {name!r}.", did_you_mean(name, known))
+    return UnknownError(f"There is no {what} named {name!r}.", did_you_mean(name, known))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keepwell.access.scope import Scope
-from keepwell.core.errors import WrongUseError, unknown
+from keepwell.core.errors import UnknownError, unknown
 from keepwell.customers.book import Book
 from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.engine.protocol import Engine
@@ -80,7 +80,7 @@ def check_seen(book: Book, scope: Scope, customer_id: str) -> None:
         raise not_known(book, scope, customer_id)
 
 
-def not_known(book: Book, scope: Scope, customer_id: str) -> WrongUseError:
+def not_known(book: Book, scope: Scope, customer_id: str) -> UnknownError:
     with book.people(scope, is_barrier=False) as (cursor, people):
         near = [r[0] for r in cursor.rows(f"select customer_id from {people} order by customer_id limit {MOST_NEAR}")]
     return unknown("customer", customer_id, near)

@@ -23,6 +23,10 @@ WRITES = "keepwell_writes"
 MIGRATING = 4_815_162  # the number of PostgreSQL's lock, the same in every process
 
 
+class StoreUnavailableError(KeepwellError):
+    """The database does not answer, or its file is none. What it says of itself (address, folder) is for who runs it."""
+
+
 class Database:
     """SQLite or PostgreSQL behind one address. What is read and written in one ``transaction`` happens wholly or not at all."""
 
@@ -88,7 +92,7 @@ class Database:
             if not error.connection_invalidated and not _is_out_of_reach(error):
                 raise
             where = self._engine.url.render_as_string(hide_password=True)
-            raise KeepwellError(
+            raise StoreUnavailableError(
                 f"The store {where} can't be used: {str(error.orig).strip().splitlines()[0]}",
                 "Check `store` in keepwell.toml, whether its database is running, and whether its file is whole.",
             ) from error

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from keepwell.core.errors import KeepwellError
+from keepwell.store.db import StoreUnavailableError
 from keepwell.surfaces.web.problems import status_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -53,6 +54,9 @@ def add_to(api: FastAPI) -> None:
 def _known(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, RefusedError):
         return problem(error.status, error.message, error.hint, error.headers)
+    if isinstance(error, StoreUnavailableError):
+        log.error("%s", error)
+        return problem(status_of(error), "The store can't be reached.", "Try again later; the server's log says more.")
     if not isinstance(error, KeepwellError):
         raise error
     return problem(status_of(error), error.message, error.hint)

@@ -18,8 +18,11 @@ class Kept:
         self._found: OrderedDict[Hashable, Any] = OrderedDict()
         self._at_work: dict[Hashable, threading.Lock] = {}
 
-    def get(self, key: Hashable, find: Callable[[], Found]) -> Found:
-        """The answer for ``key``, found by ``find`` where it is not known. An error is nobody's answer: the next one asks again."""
+    def get(self, key: Hashable, find: Callable[[], Found], is_small: Callable[[Found], bool] = lambda _: True) -> Found:
+        """The answer for ``key``, found by ``find`` where it is not known. An error is nobody's answer: the next one asks again.
+
+        An answer that is not small is given and not kept: memory is for what many ask.
+        """
         with self._lock:
             if key in self._found:
                 known: Found = self._known(key)
@@ -35,6 +38,8 @@ class Kept:
             finally:
                 with self._lock:
                     self._at_work.pop(key, None)
+            if not is_small(found):
+                return found
             with self._lock:
                 self._found[key] = found
                 while len(self._found) > self._most:

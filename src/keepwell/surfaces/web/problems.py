@@ -10,10 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepwell.core.errors import KeepwellError, WrongUseError
+from keepwell.core.errors import KeepwellError, UnknownError, WrongUseError
 from keepwell.engine.walls import RefusedSqlError
+from keepwell.store.db import StoreUnavailableError
 from keepwell.surfaces.web.refusals import ForgedError, MayNotError, NotFoundError, NotSignedInError
-from keepwell.surfaces.web.visit import Visit, redirect, visit_of
+from keepwell.surfaces.web.visit import Visit, nobody, redirect, visit_of
 
 log = logging.getLogger("keepwell.web")
 STATUS: tuple[tuple[type[KeepwellError], HTTPStatus], ...] = (
@@ -21,8 +22,10 @@ STATUS: tuple[tuple[type[KeepwellError], HTTPStatus], ...] = (
     (MayNotError, HTTPStatus.FORBIDDEN),
     (ForgedError, HTTPStatus.FORBIDDEN),
     (NotFoundError, HTTPStatus.NOT_FOUND),
+    (UnknownError, HTTPStatus.NOT_FOUND),
     (WrongUseError, HTTPStatus.BAD_REQUEST),
     (RefusedSqlError, HTTPStatus.BAD_REQUEST),
+    (StoreUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
     (KeepwellError, HTTPStatus.CONFLICT),
 )
 
@@ -41,7 +44,10 @@ def status_of(error: KeepwellError) -> HTTPStatus:
 def _known(request: Request, error: Exception) -> Response:
     if not isinstance(error, KeepwellError):
         raise error
-    visit = visit_of(request)
+    visit = _visit(request)
+    if isinstance(error, StoreUnavailableError):
+        log.error("%s", error)
+        return _told(visit, status_of(error), visit.say("shell.no_store"), visit.say("shell.no_store_hint"))
     if isinstance(error, NotSignedInError):
         return _to_sign_in(visit)
     return _told(visit, status_of(error), error.message, error.hint)
@@ -50,7 +56,7 @@ def _known(request: Request, error: Exception) -> Response:
 def _plain(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    visit, status = visit_of(request), HTTPStatus(error.status_code)
+    visit, status = _visit(request), HTTPStatus(error.status_code)
     name = "no_page" if status is HTTPStatus.NOT_FOUND else "wrong_method" if status is HTTPStatus.METHOD_NOT_ALLOWED else "bad_request"
     response = _told(visit, status, visit.say(f"shell.{name}"), None)
     for header, value in (error.headers or {}).items():
@@ -59,7 +65,7 @@ def _plain(request: Request, error: Exception) -> Response:
 
 
 def _malformed(request: Request, error: Exception) -> Response:
-    visit = visit_of(request)
+    visit = _visit(request)
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
@@ -69,10 +75,18 @@ def _malformed(request: Request, error: Exception) -> Response:
 
 def _fault(request: Request, error: Exception) -> Response:
     # the seam that records: the person gets a number to tell, the log what happened
-    visit = visit_of(request)
+    visit = _visit(request)
     number = visit.at.strftime("%Y%m%d-%H%M%S-%f")
     log.error("fault %s at %s %s", number, request.method, request.url.path, exc_info=error)
     return _told(visit, HTTPStatus.INTERNAL_SERVER_ERROR, visit.say("shell.fault"), visit.say("shell.fault_hint", number=number))
+
+
+def _visit(request: Request) -> Visit:
+    # who asks stands in the store; where that is what broke, the error is told to nobody in particular
+    try:
+        return visit_of(request)
+    except StoreUnavailableError:
+        return nobody(request, request.app.state.site.clock.now())
 
 
 def _to_sign_in(visit: Visit) -> Response:

@@ -1,18 +1,21 @@
 """The rows behind a number, as the evidence drawer shows them and as they are taken along."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from keepwell.metrics.kpi import Kpi
-from keepwell.surfaces.answers import plain
+from keepwell.surfaces.answers import Behind, plain
 from keepwell.surfaces.web.picked import Picked
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
 
 SHOWN = 100
+AT_ONCE = 10_000  # rows that are Python's at one time
+SMALL = 4 * 1024 * 1024  # bytes of an answer that is kept for the next
 # what a reader needs to find the thing, before all else
 FIRST = ("customer_id", "contribution")
 CUSTOMER = "customer_id"
@@ -47,23 +50,24 @@ def evidence(visit: Visit, kpi: Kpi, picked: Picked) -> Evidence:
     by, member = visit.asked("by") or None, visit.asked("member")
     run = visit.run_or_none
     key = ("rows", run.run_id if run else None, kpi.name, kpi.definition_hash, picked.period.label, by)
-    found = visit.kept(key, lambda: visit.workspace.rows(kpi.name, period=picked.period.label, by=by))
-    parts, sheets, customers = [], [], set[str]()
+    found = visit.kept(key, lambda: visit.workspace.rows(kpi.name, period=picked.period.label, by=by), _is_small)
+    parts, sheets, customers = [], [], []
     for behind in found:
         table = behind.rows.to_arrow()
         if by and "member" in table.column_names:
             table = table.filter(pc.equal(pc.fill_null(table.column("member").cast(pa.string()), ""), member))
         if CUSTOMER in table.column_names:
-            customers |= {c for c in table.column(CUSTOMER).to_pylist() if c}
+            customers += table.column(CUSTOMER).chunks
         columns = _columns(table)
-        sheets.append(Sheet(behind.part, columns, _rows(table, columns)))
+        lines = Lines(table.select([c.name for c in columns]))
+        sheets.append(Sheet(behind.part, columns, lines))
         parts.append(
             Part(
                 behind.part,
                 visit.say(f"part.{behind.part}") if behind.part in PARTS else behind.part,
                 table.num_rows,
                 columns,
-                tuple(_rows(table.slice(0, SHOWN), columns)),
+                tuple(lines[:SHOWN]),
             )
         )
     return Evidence(
@@ -72,7 +76,7 @@ def evidence(visit: Visit, kpi: Kpi, picked: Picked) -> Evidence:
         picked.period.label,
         member,
         tuple(parts),
-        len(customers),
+        pc.count_distinct(pa.chunked_array(customers, pa.string())).as_py(),
         tuple(sheets),
     )
 
@@ -93,6 +97,33 @@ def _columns(table: pa.Table) -> tuple[Column, ...]:
     return tuple(Column(n, n, is_number(n)) for n in names)
 
 
-def _rows(table: pa.Table, columns: tuple[Column, ...]) -> list[tuple[Any, ...]]:
-    lists = [[plain(v) for v in table.column(c.name).to_pylist()] for c in columns]
-    return list(zip(*lists, strict=True))
+class Lines(Sequence[tuple[Any, ...]]):
+    """The rows of a table, made when they are read: a month of a large business is shown by its first hundred."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[Any, ...]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[tuple[Any, ...]]: ...
+    def __getitem__(self, at: int | slice) -> tuple[Any, ...] | list[tuple[Any, ...]]:
+        if isinstance(at, int):
+            return _plain_rows(self._table.slice(range(len(self))[at], 1))[0]
+        places = range(len(self))[at]
+        return _plain_rows(self._table.slice(places.start, len(places)) if places.step == 1 else self._table.take(list(places)))
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(self), AT_ONCE):
+            yield from _plain_rows(self._table.slice(start, AT_ONCE))
+
+
+def _plain_rows(table: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*([plain(v) for v in column.to_pylist()] for column in table.columns), strict=True))
+
+
+def _is_small(found: Sequence[Behind]) -> bool:
+    return sum(int(b.rows.to_arrow().nbytes) for b in found) <= SMALL

@@ -186,9 +186,9 @@ class Visit:
         """What a form of this browser carries, so that no page from elsewhere can send one in its name."""
         return hashlib.sha256(f"form:{self.key}".encode()).hexdigest()
 
-    def kept(self, key: tuple[Hashable, ...], find: Callable[[], Found]) -> Found:
-        """An answer that does not change as long as the run does not: found once for all who see the same rows."""
-        return self.site.kept.get((self.scope_key, *key), find)
+    def kept(self, key: tuple[Hashable, ...], find: Callable[[], Found], is_small: Callable[[Found], bool] = lambda _: True) -> Found:
+        """An answer that does not change as long as the run does not: found once for all who see the same rows, unless it is large."""
+        return self.site.kept.get((self.scope_key, *key), find, is_small)
 
     @property
     def scope_key(self) -> str:
@@ -334,7 +334,12 @@ def visit_of(request: Request) -> Visit:
                 with site.store.transaction() as session:
                     sign_in.note_use(session, at, key)
             return Visit(site, request, at, user, key)
-    return Visit(site, request, at, None, request.cookies.get(FORM) or secrets.token_urlsafe(32))
+    return nobody(request, at)
+
+
+def nobody(request: Request, at: datetime) -> Visit:
+    """A visit of whoever asks, without a look into the store."""
+    return Visit(request.app.state.site, request, at, None, request.cookies.get(FORM) or secrets.token_urlsafe(32))
 
 
 Here = Annotated[Visit, Depends(visit_of)]

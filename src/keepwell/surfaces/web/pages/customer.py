@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from keepwell.access.roles import Capability
-from keepwell.core.errors import WrongUseError
 from keepwell.core.settings import Locale
 from keepwell.customers.timeline import Event, Timeline
 from keepwell.customers.whole import Customer360
@@ -14,7 +13,6 @@ from keepwell.surfaces.web.charts import Chart
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.pages.customers import Cell, cell
-from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
 
@@ -83,7 +81,7 @@ class CustomerPage:
 
 @ROUTES.page("/customers/{customer_id}", Capability.SEE_CUSTOMERS, "customer.html")
 def customer(visit: Visit) -> CustomerPage:
-    found = _found(visit)
+    found = visit.workspace.customer_360(visit.request.path_params["customer_id"])
     place = 1 if visit.locale is Locale.CHINESE else 0
     name = found.personal.get("name") or found.customer_id
     chart = _active(visit, found)
@@ -105,14 +103,6 @@ def customer(visit: Visit) -> CustomerPage:
         consents=tuple((visit.word_or(f"customer.purpose_{c.purpose}", c.purpose), c.channel or visit.say("customer.any_channel"), visit.say(f"customer.consent_{c.status}")) for c in found.consents),
         sheets=(chart.sheet,) if chart else (),
     )  # fmt: skip
-
-
-def _found(visit: Visit) -> Customer360:
-    customer_id = visit.request.path_params["customer_id"]
-    try:
-        return visit.workspace.customer_360(customer_id)
-    except WrongUseError as error:
-        raise NotFoundError(error.message, error.hint) from error
 
 
 def _money(visit: Visit, found: Customer360) -> tuple[tuple[str, str, str], ...]:
@@ -203,10 +193,7 @@ class TimelinePart:
 @ROUTES.page("/customers/{customer_id}/timeline", Capability.SEE_CUSTOMERS, "parts/timeline.html")
 def timeline(visit: Visit) -> TimelinePart:
     customer_id, kinds = visit.request.path_params["customer_id"], tuple(visit.request.query_params.getlist("kind"))
-    try:
-        found: Timeline = visit.workspace.timeline(customer_id, kinds, visit.asked("before") or None, EVENTS)
-    except WrongUseError as error:
-        raise NotFoundError(error.message, error.hint) from error
+    found: Timeline = visit.workspace.timeline(customer_id, kinds, visit.asked("before") or None, EVENTS)
     columns = (Column("at", visit.say("customer.day")), Column("kind", visit.say("kind")), Column("told", visit.say("customer.what")))
     rows = [[e.at, e.kind, ", ".join(f"{k}={v}" for k, v in e.told.items() if v is not None)] for e in found.events]
     return TimelinePart(

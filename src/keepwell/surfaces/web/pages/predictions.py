@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from keepwell.access.roles import Capability
-from keepwell.core.errors import WrongUseError
 from keepwell.models.stored import ModelCard
 from keepwell.surfaces.judged import baseline_title, measure_title
 from keepwell.surfaces.web.charts import Chart
@@ -94,10 +93,7 @@ def model(visit: Visit) -> ModelPage:
     name, run = visit.request.path_params["name"], visit.run_or_none
     if run is None or name not in {c.name for c in _cards(visit)}:
         raise NotFoundError(visit.say("predictions.unknown", name=name))
-    try:
-        card = visit.kept(("model", run.run_id, name, visit.locale), lambda: visit.workspace.model(name, run.run_id))
-    except WrongUseError as error:
-        raise NotFoundError(error.message, error.hint) from error
+    card = visit.kept(("model", run.run_id, name, visit.locale), lambda: visit.workspace.model(name, run.run_id))
     charts = tuple(_calibration(visit, card.rows)) if card.rows and "predicted" in card.rows[0] else ()
     found = None if charts or not card.rows else _table(visit, "found", card.rows)
     parameters = (
