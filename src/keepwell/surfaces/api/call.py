@@ -4,13 +4,13 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, Security
+from fastapi import Depends, Query, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,25 +31,25 @@ _BEARER = HTTPBearer(auto_error=False, description="A token made with `keepwell 
 
 @dataclass(frozen=True)
 class Call:
-    """Who calls, with what the token and its user both allow."""
+    """Who calls, with what the token and its user both allow, and as of which run."""
 
     site: Site
     request: Request
     at: datetime
     bearer: Bearer
+    run: str | None = None
 
     @functools.cached_property
     def workspace(self) -> Workspace:
         """The workspace as the token sees it: what a user may see, less what the token was not given.
 
-        As the run knew it that the address names, else as the published one, as on the pages; ``live`` is what is known now.
+        As the run knew it that is asked for, else as the published one, as on the pages; ``live`` is what is known now.
         """
         place = self.site.place
         if self.bearer.user.locale:
             place = type(place)(place.folder, changed(place.settings, locale=self.bearer.user.locale))
         found = Workspace(place, self.site.clock).seen_by(self.scope)
-        asked = self.request.query_params.get("run")
-        past = None if asked == LIVE else runs.run(found.lake, asked) if asked else runs.published_or_none(found.lake)
+        past = None if self.run == LIVE else runs.run(found.lake, self.run) if self.run else runs.published_or_none(found.lake)
         return found.at(past) if past else found
 
     @property
@@ -112,3 +112,16 @@ def call_of(request: Request, given: Annotated[HTTPAuthorizationCredentials | No
 
 
 Caller = Annotated[Call, Depends(call_of)]
+
+
+def call_as_known(
+    call: Caller,
+    run: Annotated[
+        str | None, Query(description=f"A run's id; by default the published one. `{LIVE}`: what is known now.", max_length=100)
+    ] = None,
+) -> Call:
+    """The same call, answered as the run knew it that the address names."""
+    return replace(call, run=run)
+
+
+AsKnown = Annotated[Call, Depends(call_as_known)]

@@ -10,10 +10,9 @@ from starlette.responses import Response
 from keepwell.access.roles import Capability
 from keepwell.core.errors import WrongUseError
 from keepwell.customers.people import SHOWN, Filters, Page
-from keepwell.surfaces.api.call import Caller
+from keepwell.surfaces.api.call import AsKnown
 from keepwell.surfaces.api.cursor import PageSize, page, start_of
 from keepwell.surfaces.api.door import ApiRoutes
-from keepwell.surfaces.web.refusals import NotFoundError
 
 ROUTES = ApiRoutes("Customers")
 Some = Annotated[list[str] | None, Query(max_length=50)]
@@ -22,7 +21,7 @@ SEE = Capability.SEE_CUSTOMERS
 
 @ROUTES.get("/customers", "customers:read", SEE)
 def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
-    call: Caller,
+    call: AsKnown,
     segment: Annotated[str | None, Query(max_length=100)] = None,
     tier: Some = None,
     stage: Some = None,
@@ -50,28 +49,21 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
 
 
 @ROUTES.get("/customers/{customer_id}", "customers:read", SEE)
-def show_customer(call: Caller, customer_id: str) -> Response:
+def show_customer(call: AsKnown, customer_id: str) -> Response:
     """Everything about one customer: own columns, scores, value, contacts, consents, what to do now."""
-    try:
-        found = call.workspace.customer_360(customer_id)
-    except WrongUseError as error:
-        raise NotFoundError(error.message, error.hint) from error
-    return call.answer(asdict(found))
+    return call.answer(asdict(call.workspace.customer_360(customer_id)))
 
 
 @ROUTES.get("/customers/{customer_id}/events", "customers:read", SEE)
 def events(
-    call: Caller,
+    call: AsKnown,
     customer_id: str,
     kind: Some = None,
     before: Annotated[str | None, Query(description="`next_before` of the page before.", max_length=400)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
     """What happened, the newest first."""
-    try:
-        found = call.workspace.timeline(customer_id, kind or (), before, limit)
-    except WrongUseError as error:
-        raise NotFoundError(error.message, error.hint) from error
+    found = call.workspace.timeline(customer_id, kind or (), before, limit)
     data: list[dict[str, Any]] = [
         {"kind": e.kind, "at": e.at, "key": e.key, **{f"told_{k}" if k in {"kind", "at", "key"} else k: v for k, v in e.told.items()}}
         for e in found.events
@@ -81,7 +73,7 @@ def events(
 
 @ROUTES.get("/search", "customers:read", SEE)
 def search(
-    call: Caller, q: Annotated[str, Query(min_length=1, max_length=100)], limit: Annotated[int, Query(ge=1, le=50)] = 10
+    call: AsKnown, q: Annotated[str, Query(min_length=1, max_length=100)], limit: Annotated[int, Query(ge=1, le=50)] = 10
 ) -> Response:
     """Customers by name (Chinese ones by their sound too), phone, e-mail or id."""
     return call.answer({"data": [asdict(h) for h in call.workspace.search(q, limit)]})

@@ -8,52 +8,47 @@ from starlette.responses import Response
 from keepwell.access.roles import Capability
 from keepwell.core.periods import Grain
 from keepwell.surfaces.answers import kpi_json
-from keepwell.surfaces.api.call import LIVE, Caller
+from keepwell.surfaces.api.call import AsKnown
 from keepwell.surfaces.api.cursor import MOST, PageSize, paged
 from keepwell.surfaces.api.door import ApiRoutes
 
 ROUTES = ApiRoutes("KPIs")
-RunParameter = Annotated[
-    str | None, Query(description=f"A run's id; by default the published one. `{LIVE}`: what is known now.", max_length=100)
-]
 PeriodParameter = Annotated[
     str, Query(description="all, 2026, 2026-H1, 2026-Q3, 2026-10, 2026-W41, 2026-10-05, FY2026-Q1, last-month, or A..B.", max_length=60)
 ]
 
 
 @ROUTES.get("/kpis", "kpis:read", Capability.SEE_KPIS)
-def list_kpis(call: Caller, cursor: str | None = None, limit: PageSize = MOST) -> Response:
+def list_kpis(call: AsKnown, cursor: str | None = None, limit: PageSize = MOST) -> Response:
     """The catalogue: every KPI with its definition, unit and dimensions."""
     return paged(call, [kpi_json(k) for k in call.workspace.kpis.values()], cursor, limit)
 
 
 @ROUTES.get("/kpis/{name}", "kpis:read", Capability.SEE_KPIS)
-def show_kpi(call: Caller, name: str) -> Response:
+def show_kpi(call: AsKnown, name: str) -> Response:
     """A KPI's definition and lineage: entities, columns, sources, coverage."""
     return call.answer(call.workspace.definition(name).to_json())
 
 
 @ROUTES.get("/readings", "kpis:read", Capability.SEE_KPIS)
 def read(  # noqa: PLR0913, PLR0917 - the ways to cut a reading, each a parameter
-    call: Caller,
+    call: AsKnown,
     kpi_: Annotated[list[str], Query(alias="kpi", description="Names; several are several parameters.", max_length=200)],
     period: PeriodParameter = "last-month",
     grain: Grain | None = None,
     by: Annotated[str | None, Query(description="A dimension of the KPI.", max_length=100)] = None,
     where: Annotated[str | None, Query(description="SQL over the fact's and the customer's columns.", max_length=2_000)] = None,
-    run: RunParameter = None,
     cursor: str | None = None,
     limit: PageSize = MOST,
 ) -> Response:
     """Readings with interval, n, change and whether the change is real."""
-    del run  # the workspace is that of the run already
     found = call.workspace.kpi(*kpi_, period=period, grain=grain, by=by, where=where)
     return paged(call, found.to_json(), cursor, limit)
 
 
 @ROUTES.get("/explanations/{name}", "kpis:read", Capability.SEE_KPIS)
 def explain(
-    call: Caller,
+    call: AsKnown,
     name: str,
     period: PeriodParameter = "last-month",
     versus: Annotated[str | None, Query(description="The period to compare with; by default the one before.", max_length=60)] = None,
@@ -65,7 +60,7 @@ def explain(
 
 @ROUTES.get("/rows/{name}", "kpis:read", (Capability.SEE_KPIS, Capability.SEE_CUSTOMERS, Capability.EXPORT))
 def rows(
-    call: Caller,
+    call: AsKnown,
     name: str,
     period: PeriodParameter = "last-month",
     part: Annotated[str | None, Query(description="numerator, denominator, …; by default all.", max_length=100)] = None,
