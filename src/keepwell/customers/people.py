@@ -35,6 +35,7 @@ class Filters:
     last_contact_from: date | None = None
     last_contact_to: date | None = None
     where: str | None = None  # SQL over own columns and scores
+    rule: str | None = None  # the same, made of known columns and literals: it needs no barrier and can't fail
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ def _condition(book: Book, cursor: DuckDBEngine, table: str, filters: Filters) -
     for column, (first, last) in ends.items():
         parts += [f"{column} >= {_plain(first)}"] if first is not None else []
         parts += [f"{column} <= {_plain(last)}"] if last is not None else []
+    if filters.rule:
+        parts.append(f"({filters.rule})")
     if filters.where:
         parts.append(f"({check_expression(filters.where)})")
     return " and ".join(parts)
