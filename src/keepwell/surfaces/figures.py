@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_currency, format_decimal, format_percent
 
 from keepwell.core.money import format_money
 from keepwell.core.settings import Settings
@@ -13,6 +13,7 @@ from keepwell.surfaces.words import words_of
 
 BARS = "▁▂▃▄▅▆▇█"
 GAP = "·"
+SHORT_FROM = 100_000  # amounts from here on are told in thousands and millions where there is little room
 BABEL_LOCALES = {"en": "en", "zh": "zh_Hans_CN"}
 
 
@@ -32,6 +33,13 @@ def figure(value: Decimal | float, unit: Unit, settings: Settings) -> str:
             return _duration(exact, settings)
         case _:
             return format_decimal(exact, format="#,##0.0#", locale=locale)
+
+
+def short_money(amount: Decimal | float, settings: Settings) -> str:
+    """An amount where there is little room: a large one in thousands and millions."""
+    if abs(float(amount)) < SHORT_FROM:
+        return figure(amount, Unit.MONEY, settings)
+    return format_compact_currency(Decimal(str(amount)), settings.currency, locale=BABEL_LOCALES[settings.locale], fraction_digits=1)
 
 
 # up to so many seconds a duration is told in this unit

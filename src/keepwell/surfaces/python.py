@@ -289,7 +289,8 @@ class Workspace:
         return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit, scope=self.scope))
 
     @property
-    def _book(self) -> Book:
+    def book(self) -> Book:
+        """The customers of the moment in memory."""
         return book_of(self.lake, self.place.settings.reading_memory_limit)
 
     def people(self, filters: Filters | None = None, page: Page | None = None) -> People:
@@ -297,20 +298,20 @@ class Workspace:
 
         It reads what lies in memory: the first question after an import or a refresh takes longer than those after it.
         """
-        return people(self._book, self.scope, filters or Filters(), page or Page())
+        return people(self.book, self.scope, filters or Filters(), page or Page())
 
     def search(self, text: str, limit: int = 10) -> list[Hit]:
         """Customers found by the beginning or a part of a name, its pinyin or initials, a phone number, an e-mail address or an id."""
-        return search(self._book, self.scope, text, limit)
+        return search(self.book, self.scope, text, limit)
 
     def customer_360(self, customer_id: str) -> Customer360:
         """All that is known of one customer; one whom the scope hides is as unknown as one who is not there."""
-        with opened(self._book, self.scope, customer_id, ground_of(self.place, self.today)) as reader:
+        with opened(self.book, self.scope, customer_id, ground_of(self.place, self.today)) as reader:
             return customer_360(reader)
 
     def timeline(self, customer_id: str, kinds: Collection[str] = (), before: str | None = None, limit: int = 50) -> Timeline:
         """What happened with a customer, newest first; ``before`` is that of the page shown last."""
-        with opened(self._book, self.scope, customer_id, ground_of(self.place, self.today)) as reader:
+        with opened(self.book, self.scope, customer_id, ground_of(self.place, self.today)) as reader:
             return timeline(reader, kinds, before, limit)
 
     @property

@@ -20,6 +20,7 @@ PLACES = {
     "table": "none",
     "kind": "csv",
     "customer_id": "C001",
+    "segment_id": "seg_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

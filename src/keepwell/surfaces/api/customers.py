@@ -10,9 +10,12 @@ from starlette.responses import Response
 from keepwell.access.roles import Capability
 from keepwell.core.errors import WrongUseError
 from keepwell.customers.people import SHOWN, Filters, Page
+from keepwell.engagement.segments.queries import segments
+from keepwell.engagement.segments.rule import told_of
 from keepwell.surfaces.api.call import AsKnown
-from keepwell.surfaces.api.cursor import PageSize, page, start_of
+from keepwell.surfaces.api.cursor import MOST, PageSize, page, paged, start_of
 from keepwell.surfaces.api.door import ApiRoutes
+from keepwell.surfaces.audiences import Audiences
 
 ROUTES = ApiRoutes("Customers")
 Some = Annotated[list[str] | None, Query(max_length=50)]
@@ -22,7 +25,7 @@ SEE = Capability.SEE_CUSTOMERS
 @ROUTES.get("/customers", "customers:read", SEE)
 def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
     call: AsKnown,
-    segment: Annotated[str | None, Query(max_length=100)] = None,
+    segment: Annotated[str | None, Query(description="A saved segment, or a group, stage, tier, cluster or band.", max_length=100)] = None,
     tier: Some = None,
     stage: Some = None,
     churn: Some = None,
@@ -44,8 +47,22 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
             raise WrongUseError("value_from and value_to are numbers.")
     filters = Filters(segment, tier or (), stage or (), churn or (), owner or (), region or (), value_from, value_to, where=where)
     start = start_of(call, cursor)
+    filters = Audiences(call.workspace).resolved(call.site.store, filters)
     found = call.workspace.people(filters, Page(tuple(column or SHOWN), sort or None, start, limit))
     return page(call, [dict(r) for r in found.rows], start, found.total)
+
+
+@ROUTES.get("/segments", "customers:read", SEE)
+def list_segments(call: AsKnown, cursor: str | None = None, limit: PageSize = MOST) -> Response:
+    """Saved segments: the rule of each, and how many customers belong of those whom the token shows."""
+    with call.site.store.transaction(writes=False) as session:
+        known = segments(session)
+    sizes = Audiences(call.workspace).sizes([s.rule for s in known])
+    told = [
+        {"segment_id": s.segment_id, "name": s.name, "note": s.note, "version": s.version, "rule": told_of(s.rule), **asdict(size)}
+        for s, size in zip(known, sizes, strict=True)
+    ]
+    return paged(call, told, cursor, limit)
 
 
 @ROUTES.get("/customers/{customer_id}", "customers:read", SEE)

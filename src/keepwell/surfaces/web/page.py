@@ -31,6 +31,8 @@ PAGES = {
     "kpi": "keepwell.surfaces.web.pages.kpi:PAGE",
     "customers": "keepwell.surfaces.web.pages.customers:PAGE",
     "customer": "keepwell.surfaces.web.pages.customer:PAGE",
+    "segments": "keepwell.surfaces.web.pages.segments:PAGE",
+    "segment": "keepwell.surfaces.web.pages.segment:PAGE",
     "retention": "keepwell.surfaces.web.pages.retention:PAGE",
     "predictions": "keepwell.surfaces.web.pages.predictions:PAGE",
     "settings": "keepwell.surfaces.web.pages.settings:PAGE",

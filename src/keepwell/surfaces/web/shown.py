@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from babel.numbers import format_compact_currency
-
 from keepwell.metrics.kpi import Kpi, Unit
 from keepwell.metrics.reading import Reading, Status
-from keepwell.surfaces.figures import BABEL_LOCALES, amount_of_change, change_words, interval_or_empty, value_or_words
+from keepwell.surfaces.figures import amount_of_change, change_words, interval_or_empty, value_or_words
 from keepwell.surfaces.web.visit import Visit
 
 TREND_PERIODS = 12
 WIDTH, HEIGHT = 120.0, 32.0  # of the small line, in its own units
 MARGIN = 3.0
-SHORT_FROM = 100_000  # of money
 ENOUGH = 0.95  # of the rows bring what the KPI needs
 LATE = timedelta(days=7)
 
@@ -107,10 +104,9 @@ def shown(reading: Reading, kpi: Kpi, series: Sequence[Reading], visit: Visit, c
 
 def _short(reading: Reading, kpi: Kpi, visit: Visit) -> str:
     """Large amounts of money in thousands and millions; all else as it is."""
-    if reading.value is None or kpi.unit is not Unit.MONEY or abs(reading.value) < SHORT_FROM:
+    if reading.value is None or kpi.unit is not Unit.MONEY:
         return value_or_words(reading, kpi, visit.settings)
-    locale = BABEL_LOCALES[visit.locale]
-    return format_compact_currency(reading.value, visit.settings.currency, locale=locale, fraction_digits=1)
+    return visit.short_money(reading.value)
 
 
 def _chip(told: tuple[str, str]) -> Chip:

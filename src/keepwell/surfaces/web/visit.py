@@ -259,12 +259,20 @@ class Visit:
             .replace(scheme="", netloc="")
         )
 
+    def items_without(self, *names: str) -> list[tuple[str, str]]:
+        """What the address says beside these."""
+        return [(n, v) for n, v in self.request.query_params.multi_items() if n not in names]
+
     def figure(self, value: Decimal | float, unit: Unit) -> str:
         return figures.figure(value, unit, self.settings)
 
     def money(self, amount: Decimal | float) -> str:
         """An amount in the reporting currency."""
         return self.figure(amount, Unit.MONEY)
+
+    def short_money(self, amount: Decimal | float) -> str:
+        """The same where there is little room."""
+        return figures.short_money(amount, self.settings)
 
     def points(self, share: float) -> str:
         """A difference of shares in percentage points, with its sign."""

@@ -15,6 +15,7 @@ from keepwell.customers.people import LONGEST_PAGE, OWNER_NAME, SHOWN, Filters, 
 from keepwell.customers.people import Page as Part
 from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle
+from keepwell.surfaces.audiences import Audiences
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.readings import members
@@ -177,6 +178,7 @@ def take(visit: Here, table: str, kind: str) -> Response:
         rows=float(len(rows)),
         file=kind,
         columns=list(columns),
+        segment=visit.asked("segment") or None,
         filters=sorted(visit.request.query_params.keys()),
     )
     return download(sheet, kind, "keepwell-customers")
@@ -188,7 +190,7 @@ def asked_filters(visit: Visit) -> Filters:
     told |= {name: visit.asked(name) or None for name in TEXTS}
     told |= {field: _number(name, visit.asked(name)) for name, field in NUMBERS.items()}
     told |= {field: _day(name, visit.asked(name)) for name, field in DAYS.items()}
-    return Filters(**told)
+    return Audiences(visit.workspace).resolved(visit.site.store, Filters(**told))
 
 
 def _number(name: str, text: str) -> Decimal | None:
@@ -219,7 +221,7 @@ def _page(visit: Visit) -> CustomersPage:
         title=visit.say("customers.title"),
         people=found,
         heads=tuple(_head(visit, c, sort) for c in columns),
-        rows=tuple(_row(visit, columns, r) for r in found.rows),
+        rows=tuple(row_of(visit, columns, r) for r in found.rows),
         totals=tuple(totals),
         filters=_filters(visit),
         chips=_chips(visit),
@@ -268,7 +270,8 @@ def _head(visit: Visit, column: str, sort: str) -> Head:
     return Head(column, _label(visit, column), _is_number(column), href, ("ascending" if is_rising else "descending") if is_by else "")
 
 
-def _row(visit: Visit, columns: tuple[str, ...], row: Any) -> Row:
+def row_of(visit: Visit, columns: tuple[str, ...], row: Any) -> Row:
+    """A customer as lists show one."""
     return Row(row["customer_id"], visit.customer_path(row["customer_id"]), tuple(cell(visit, c, row.get(c)) for c in columns))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from keepwell.access.roles import Capability
+from keepwell.engagement.segments.queries import name_key, segments
 from keepwell.surfaces.web.page import Page, pages
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.route import Door
@@ -63,6 +64,7 @@ def found(visit: Visit, text: str, limit: int) -> tuple[Hits, ...]:
     groups = [
         Hits("customers", tuple(_customers(visit, text, limit))),
         Hits("kpis", tuple(_kpis(visit, text)[:limit])),
+        Hits("segments", tuple(_segments(visit, text)[:limit])),
         Hits("pages", tuple(_pages(visit, text)[:limit])),
     ]
     return tuple(g for g in groups if g.hits)
@@ -99,6 +101,14 @@ def _kpis(visit: Visit, text: str) -> list[Hit]:
     ]
     ranked = sorted(hits, key=lambda h: (not h[1], not h[0].title[visit.locale].casefold().startswith(words[0]), h[0].name))
     return [Hit(k.title[visit.locale], k.name, f"/kpi/{k.name}") for k, _ in ranked]
+
+
+def _segments(visit: Visit, text: str) -> list[Hit]:
+    if not visit.may_see_customers:
+        return []
+    with visit.site.store.transaction(writes=False) as session:
+        known = segments(session)
+    return [Hit(s.name, s.note or "", f"/segments/{s.segment_id}") for s in known if name_key(text) in name_key(s.name)]
 
 
 def _pages(visit: Visit, text: str) -> list[Hit]:

@@ -106,7 +106,17 @@
     }
   });
 
-  document.addEventListener("htmx:after:swap", () => window.keepwell.draw());
+  // a part that is loaded anew leaves open what was open, and the keyboard where it was
+  let opened = [], focused = "";
+  document.addEventListener("htmx:before:swap", () => {
+    opened = all("details[id][open]").map((menu) => menu.id);
+    focused = document.activeElement?.id ?? "";
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    for (const id of opened) if (document.getElementById(id)) document.getElementById(id).open = true;
+    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
+    window.keepwell.draw();
+  });
   document.addEventListener("htmx:error", () => notice(document.documentElement.lang.startsWith("zh") ? "连接中断，请重试。" : "The connection broke. Try again."));
 
   function notice(words) {

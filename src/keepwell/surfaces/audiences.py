@@ -1,0 +1,68 @@
+"""Segments as one person sees them: sizes, members and reasons of rules, over the customers whom that person may see."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from keepwell.access.scope import with_regions_below
+from keepwell.customers.people import Filters
+from keepwell.engagement.segments import audience, reasons
+from keepwell.engagement.segments.asked import Ground, rule_sql
+from keepwell.engagement.segments.audience import Overlap, Size
+from keepwell.engagement.segments.queries import segment_or_none
+from keepwell.engagement.segments.reasons import Reason
+from keepwell.engagement.segments.rule import Rule
+from keepwell.engine.sql import Steps, quoted
+from keepwell.store.db import Database
+from keepwell.surfaces.python import Workspace
+
+MOST_VALUES = 200
+
+
+@dataclass(frozen=True)
+class Audiences:
+    """The questions of rules, asked of the customers of a workspace. Rules look from the day of the published run, as the scores do."""
+
+    workspace: Workspace
+
+    @property
+    def ground(self) -> Ground:
+        book = self.workspace.book
+        day = book.run.as_of if book.run else self.workspace.today
+        return Ground(day, lambda regions: with_regions_below(book.lake, regions))
+
+    def filters(self, rule: Rule) -> Filters:
+        """A list of those who belong."""
+        return Filters(rule=rule_sql(rule, self.ground))
+
+    def size(self, rule: Rule) -> Size:
+        return audience.size(self.workspace.book, self.workspace.scope, rule_sql(rule, self.ground))
+
+    def sizes(self, rules: Sequence[Rule]) -> list[Size]:
+        ground = self.ground
+        return audience.sizes(self.workspace.book, self.workspace.scope, [rule_sql(r, ground) for r in rules])
+
+    def overlaps(self, rule: Rule, others: Mapping[str, Rule]) -> list[Overlap]:
+        ground = self.ground
+        told = {name: rule_sql(r, ground) for name, r in others.items()}
+        return audience.overlaps(self.workspace.book, self.workspace.scope, rule_sql(rule, ground), told)
+
+    def reason(self, rule: Rule, customer_id: str) -> Reason:
+        return reasons.reason(self.workspace.book, self.workspace.scope, rule, customer_id, self.ground)
+
+    def values(self, column: str) -> list[str]:
+        """The values that customers have, those of most customers first."""
+        query = f"select {quoted(column)} as v from "
+        with self.workspace.book.people(self.workspace.scope, is_barrier=False) as (cursor, people):
+            steps = Steps().then("all_values", query + people)
+            counted = "select v from all_values where v is not null group by v order by count(*) desc, v"
+            rows: list[dict[str, Any]] = cursor.arrow(steps.then("most", f"{counted} limit {MOST_VALUES}")).to_pylist()
+        return [str(r["v"]) for r in rows]
+
+    def resolved(self, store: Database, filters: Filters) -> Filters:
+        """The same filters; a saved segment named in them as its rule. Groups of the models keep their names."""
+        if filters.segment is None:
+            return filters
+        with store.transaction(writes=False) as session:
+            found = segment_or_none(session, filters.segment)
+        return replace(filters, segment=None, rule=rule_sql(found.rule, self.ground)) if found else filters
