@@ -156,7 +156,7 @@ def book_of(lake: Lake, memory_limit: str) -> Book:
 
 
 def _made(lake: Lake, moment: tuple[str | None, str | None], run: Run | None, versions: dict[str, int], memory_limit: str) -> Book:
-    engine = DuckDBEngine(Resources(None, memory_limit))
+    engine = DuckDBEngine(Resources(None, memory_limit, packs=True))
     snapshot = lake.snapshot(versions)
     snapshot.register(engine, "customers")
     snapshot.register(engine, "interactions")
