@@ -12,7 +12,7 @@ from keepwell.lake.table import PROFILES
 
 
 def profiles(book: Book, scope: Scope, person: str, ids: Collection[str], companies: Collection[str] = ()) -> dict[str, dict[str, Any]]:
-    """Id -> personal columns of customers, contacts or employees (``person``), masked unless the scope sees them.
+    """Id -> personal columns of customers, contacts or employees (``person``), masked unless the scope sees them; None where nothing is known.
 
     The caller has made sure that the scope shows these people. Of ``companies`` the name is no personal data.
     """
@@ -26,7 +26,9 @@ def profiles(book: Book, scope: Scope, person: str, ids: Collection[str], compan
     with book.reader() as engine:
         book.lake.snapshot(book.versions).register(engine, PROFILES)
         query = f"select t.id as _id, {shown} from {PROFILES} as t where t.person = {literal(person)} and t.id in ({listed})"
-        return {r.pop("_id"): r for r in engine.arrow(Steps().then("profiles", query)).to_pylist()}
+        found = {r.pop("_id"): r for r in engine.arrow(Steps().then("profiles", query)).to_pylist()}
+    # of who bought without standing in any list nothing is known
+    return {i: found.get(i, dict.fromkeys(columns)) for i in ids}
 
 
 def names_of_employees(book: Book, ids: Collection[str]) -> dict[str, str]:

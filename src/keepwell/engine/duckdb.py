@@ -175,8 +175,8 @@ class DuckDBEngine:
         """Keep a query's answer as a table, its rows in their order and numbered by ``rowid`` from 0; returns their number."""
         self.execute(f"create or replace table {name} as {sql}")
         if self._packs:
-            # it is packed when it is written down, in memory too
-            self.execute(f"checkpoint {PACKED}")
+            # what is written down is packed, in memory too; forced, it waits for those who read
+            self.execute(f"force checkpoint {PACKED}")
         return int(self.value(f"select count(*) from {name}"))
 
     def write_parquet(self, sql: str, target: Path, *, partition_by: str | None = None, name: str = "part") -> list[WrittenFile]:

@@ -3,6 +3,7 @@
 The engine writes the Parquet files and reads them; the Delta log only says which of them count.
 """
 
+import functools
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from keepwell.core.errors import KeepwellError
 from keepwell.lake.table import Table
 
+MOST_KEPT = 512  # versions whose files are known
 REPEATED = 10_000  # rows that share one piece of a column
 
 _ARROW_TYPES = {
@@ -117,6 +119,24 @@ def files(found: DeltaTable) -> list[DataFile]:
             actions.column("path").to_pylist(), rows, actions.column("size_bytes").to_pylist(), months, strict=True
         )
     ]
+
+
+def files_or_none(folder: Path, version: int) -> list[DataFile] | None:
+    """The files of that version; None where there is no such table. Reading a table's log is half of a small question, so what was read is kept."""
+    log = folder / "_delta_log" / f"{version:020}.json"
+    try:
+        told = log.stat()
+    except FileNotFoundError:
+        # folded into a checkpoint, or gone
+        found = open_or_none(folder, version)
+        return None if found is None else files(found)
+    # a table that was put there anew has a log of its own
+    return list(_files_of(folder, version, (told.st_ino, told.st_mtime_ns, told.st_size)))
+
+
+@functools.lru_cache(maxsize=MOST_KEPT)
+def _files_of(folder: Path, version: int, _log: tuple[int, int, int]) -> tuple[DataFile, ...]:
+    return tuple(files(DeltaTable(str(folder), version=version)))
 
 
 def committed_version_or_none(found: DeltaTable, transaction: str) -> int | None:

@@ -28,13 +28,13 @@ class Snapshot:
         if name not in self.versions:
             return []
         if name not in self._files:
-            found = delta.open_or_none(self.lake / name, self.versions[name])
+            found = delta.files_or_none(self.lake / name, self.versions[name])
             if found is None:
                 raise KeepwellError(
                     f"The lake's table {name} is gone, though {self.lake / 'head.json'} names it.", "Restore the folder from a backup."
                 )
             # a version never changes
-            self._files[name] = delta.files(found)
+            self._files[name] = found
         return self._files[name]
 
     def table(self, name: str, known_as: str | None = None) -> TableSnapshot:

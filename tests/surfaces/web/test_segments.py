@@ -111,6 +111,13 @@ def test_a_cell_leads_to_its_customers(buyers: tuple[Company, list[dict[str, Any
     assert f"of {int(cell['customers']):,}" in page
 
 
+def test_who_bought_without_standing_in_a_list_has_a_page(buyers: tuple[Company, list[dict[str, Any]]]) -> None:
+    company, _ = buyers
+    with company.browser("service") as browser:
+        for path in ("/customers/B001", "/customers/B001/timeline"):
+            assert browser.get(path).status_code == 200
+
+
 def test_a_segment_is_built_saved_and_taken_along(company: Company) -> None:
     wanted = {c["customer_id"] for c in company.surfaces.ask("customers", "--where", "region in ('CN-EAST', 'CN-SHANGHAI')")}
     with company.browser("marketing") as browser:
