@@ -19,6 +19,7 @@ from keepwell.engine.sql import SqlError, Steps, literal, names, quoted
 
 PROGRESS_SECONDS = 0.25
 BATCH_ROWS = 100_000
+GROUP_ROWS = 20_480  # of a file: small enough that few rows are read with few others
 LONGEST_REASON = 2_000
 STAGE, PACKED = "stage", "packed"
 # for the whole process and once: silencing it around each query would be no business of one thread
@@ -89,6 +90,8 @@ class DuckDBEngine:
         if self._packs:
             self.execute(f"attach ':memory:' as {PACKED} (compress)")
             self.execute(f"use {PACKED}")
+            # the files of a version do not change
+            self.execute("set parquet_metadata_cache = true")
         else:
             # tables of ours are read once or twice and dropped: packing them costs more than it saves
             self.execute("set force_compression = 'uncompressed'")
@@ -184,7 +187,7 @@ class DuckDBEngine:
 
         Files of the same ``name`` are replaced, all others are left.
         """
-        options = "format parquet, return_stats"
+        options = f"format parquet, return_stats, row_group_size {GROUP_ROWS}"
         if partition_by:
             target.mkdir(parents=True, exist_ok=True)
             options += f", partition_by ({quoted(partition_by)}), overwrite_or_ignore, filename_pattern {literal(name + '-{i}')}"
