@@ -20,6 +20,7 @@ PLACES = {
     "table": "none",
     "kind": "csv",
     "customer_id": "C001",
+    "job_id": "job_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

@@ -20,7 +20,7 @@ def test_a_refresh_that_is_killed_in_every_stage_is_published_once_and_as_the_co
     found = folder_of(work.place, job_id) / "found"
 
     def is_done(stage: str) -> Callable[[], bool]:
-        return lambda: (found / f"{stage}.json").exists()
+        return (found / f"{stage}.json").exists
 
     signs = (
         lambda: work.is_at(job_id, "KPIs", done=3),

@@ -46,9 +46,11 @@ class Jobs:
         self._client: DBOSClient | None = None
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, Any]] = {}
+        self.is_closed = False  # who listens ends
 
     def close(self) -> None:
         """Let go of the database."""
+        self.is_closed = True
         with self._guard:
             if self._client is not None:
                 self._client.destroy()
@@ -78,6 +80,11 @@ class Jobs:
         with self._reached():
             found = self._opened().list_workflows(name=list(Kind), sort_desc=True, limit=limit, offset=offset)
         return [self._job(status) for status in found]
+
+    def count(self) -> int:
+        """How many jobs there are."""
+        with self._reached():
+            return len(self._opened().list_workflows(name=list(Kind), load_input=False, load_output=False))
 
     def job_or_none(self, job_id: str) -> Job | None:
         """Where that job is; None where there is none of that id. Half a second old at most."""
