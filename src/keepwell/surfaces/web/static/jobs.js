@@ -13,7 +13,7 @@
   });
   source.addEventListener("over", () => {
     source.close();
-    for (const part of document.querySelectorAll("[data-while-under-way]")) part.remove();
+    for (const part of document.querySelectorAll("[data-while-under-way], #jobs-now > *")) part.remove();
   });
   window.addEventListener("pagehide", () => source.close());
 })();
