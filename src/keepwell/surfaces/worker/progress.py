@@ -99,7 +99,7 @@ class JobProgress:
 
     def check(self) -> None:
         if not self._is_final and is_asked_to_stop(self._folder):
-            raise StoppedError("The job was cancelled.", "Nothing of it counts; start it again when you like.")
+            raise StoppedError("the job was cancelled")
 
     def finish(self, note: str = "") -> None:
         del note
