@@ -72,6 +72,7 @@ def test_an_import_that_is_killed_on_its_way_loses_and_doubles_nothing(empty: Wo
         job = empty.over(job_id)
     assert (job.state, job.kind, job.error) == (State.DONE, Kind.IMPORT, None)
     (counts,) = job.result["entities"]
+    assert job.about == "orders.csv"
     assert (counts["entity"], counts["read"], counts["inserted"], counts["rejected"]) == ("orders", ORDERS, ORDERS - 1, 1)
     assert _rows(empty.lake) == ORDERS - 1
     assert [c.import_id for c in empty.lake.changes()] == [job.result["import_id"]]
