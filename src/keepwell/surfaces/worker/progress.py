@@ -46,7 +46,7 @@ def steps_told(folder: Path, now: float | None = None) -> tuple[JobStep, ...]:
 def _step(told: dict[str, Any], at: float) -> JobStep:
     state = StepState(told["state"])
     seconds = max(0.0, at - told["began"]) if state is StepState.RUNNING else told["seconds"]
-    return JobStep(told["name"], state, seconds, told["share"], told["done"], told["total"], told["expected"])
+    return JobStep(told["name"], state, seconds, *(told.get(n) for n in ("share", "done", "total", "expected")))
 
 
 def put_away(folder: Path, files: Sequence[Path] = ()) -> None:

@@ -19,7 +19,7 @@ from keepwell.core.workspace import Workspace, open_workspace
 from keepwell.lake import runs
 from keepwell.lake.lake import Lake
 from keepwell.sources import imports
-from keepwell.sources.imports import ImportReport
+from keepwell.sources.imports import ImportRefusedError, ImportReport, cause
 from keepwell.surfaces.worker.job import Kind, State
 from keepwell.surfaces.worker.progress import JobProgress, folder_of, put_away
 from keepwell.surfaces.worker.refresh import Refresh, definitions_mark, plan_of
@@ -79,6 +79,9 @@ def _ended(work: Callable[[], Asked]) -> Asked:
         return work()
     except StoppedError:
         return {"state": State.CANCELLED.value}
+    except ImportRefusedError as error:
+        # what is told of jobs is kept where no erasure reaches: no values of rows
+        return {"state": State.FAILED.value, "error": "\n".join(map(cause, error.message.splitlines())), "hint": error.hint}
     except KeepwellError as error:
         return {"state": State.FAILED.value, "error": error.message, "hint": error.hint}
 
@@ -164,5 +167,5 @@ def _told_import(report: ImportReport) -> Asked:
         "source": report.source,
         "entities": [{n: getattr(e, n) for n in counted} | {"warnings": list(e.warnings)} for e in report.entities],
         "rejected": report.rejected_rows,
-        "lines": [{"file": r.file, "line": r.line, "entity": r.entity, "reason": r.reason} for r in report.rejected[:LINES_TOLD]],
+        "lines": [{"file": r.file, "line": r.line, "entity": r.entity, "reason": cause(r.reason)} for r in report.rejected[:LINES_TOLD]],
     }
