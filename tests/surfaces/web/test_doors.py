@@ -21,6 +21,7 @@ PLACES = {
     "kind": "csv",
     "customer_id": "C001",
     "segment_id": "seg_none",
+    "job_id": "job_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())
