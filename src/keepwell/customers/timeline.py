@@ -59,8 +59,14 @@ def timeline(reader: Reader, kinds: Collection[str] = (), before: str | None = N
             raise unknown("kind of event", kind, known)
     end, most = None if before is None else _place(before), min(max(limit, 1), MOST)
     changes = _changes(reader)
-    counts = {k: _count(reader, k) for k in KINDS} | {CHANGES: len(changes)}
-    found = [e for kind in KINDS if not kinds or kind in kinds if counts[kind] for e in _events(reader, kind, end, most + 1)]
+    counts, found = {}, list[Event]()
+    for kind in KINDS:
+        if not kinds or kind in kinds:
+            counts[kind], events = _events(reader, kind, end, most + 1)
+            found += events
+        else:
+            counts[kind] = _count(reader, kind)
+    counts[CHANGES] = len(changes)
     if not kinds or CHANGES in kinds:
         found += [e for e in changes if end is None or _order(e) < end]
     found.sort(key=_order, reverse=True)
@@ -88,19 +94,27 @@ def _count(reader: Reader, kind: str) -> int:
     return int(reader.rows(entity, f"select count(distinct ({', '.join(key)})) as n from {entity}")[0]["n"])
 
 
-def _events(reader: Reader, kind: str, end: tuple[datetime, str, str] | None, most: int) -> list[Event]:
+def _events(reader: Reader, kind: str, end: tuple[datetime, str, str] | None, most: int) -> tuple[int, list[Event]]:
+    """How many there are, and the newest before ``end``: both from one look at the rows."""
     entity, instant, key, told = KINDS[kind]
-    written = f"concat_ws({KEY_SEPARATOR}, {', '.join(key)})"
     older = "true"
     if end is not None:
         at, than, last = end
-        same = "true" if kind < than else f"{written} < {literal(last)}" if kind == than else "false"
+        same = "true" if kind < than else f"_key < {literal(last)}" if kind == than else "false"
         limit = f"TIMESTAMPTZ {literal(at.isoformat())}"
-        older = f'"{instant}" < {limit} or ("{instant}" = {limit} and {same})'
+        older = f"_at < {limit} or (_at = {limit} and {same})"
     columns = ", ".join(f'"{c}"' for c in told)
-    query = f'select "{instant}" as _at, {written} as _key, {columns} from {entity} where {older} order by _at desc, _key desc limit {most}'
+    query = (
+        f'with mine as materialized (select "{instant}" as _at, concat_ws({KEY_SEPARATOR}, {", ".join(key)}) as _key, {columns} from {entity}),\n'
+        f"  page as (select * from mine where {older} order by _at desc, _key desc limit {most})\n"
+        "select * from (select count(distinct _key) as _all from mine) left join page on true order by _at desc, _key desc"
+    )
     rows = reader.rows(entity, query)
-    return [Event(kind, r.pop("_at"), r.pop("_key"), r) for r in rows]
+    return int(rows[0].pop("_all")), [Event(kind, r.pop("_at"), r.pop("_key"), _without_count(r)) for r in rows if r["_key"] is not None]
+
+
+def _without_count(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "_all"}
 
 
 def _changes(reader: Reader) -> list[Event]:

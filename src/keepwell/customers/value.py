@@ -10,6 +10,7 @@ import numpy as np
 
 from keepwell.core.periods import months_before
 from keepwell.customers.one import Reader
+from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.engine.sql import literal
 from keepwell.models.btyd.model import restored_or_none
 from keepwell.models.btyd.summary import DAYS_A_WEEK
@@ -52,16 +53,17 @@ def value(reader: Reader, scores: Mapping[str, Any]) -> Value:
     run = reader.book.run
     day = run.as_of if run else reader.session.last_day
     first = months_before(day, 12) + timedelta(days=1)
-    within = f"ordered_on between DATE {literal(first)} and DATE {literal(day)} and status in ('completed', 'refund')"
-    (sums,) = reader.rows("orders", f"select sum(amount) as net, sum(margin) as margin from orders where {within}")
-    days = _purchase_days(reader, day)
+    bought = _bought(reader, day)
+    of_year = [b for b in bought if b["ordered_on"] >= first]
+    margins = [b["margin"] for b in of_year if b["margin"] is not None]
+    days = sorted({b["ordered_on"] for b in bought if b["status"] == "completed"})
     parameters = _parameters(reader)
     is_known = scores.get("probability_active") is not None
     return Value(
         first,
         day,
-        sums["net"] or Decimal(0),
-        sums["margin"],
+        sum((b["net"] for b in of_year if b["net"] is not None), Decimal(0)),
+        sum(margins, Decimal(0)) if margins else None,
         scores.get("clv"),
         scores.get("clv_low"),
         scores.get("clv_high"),
@@ -93,14 +95,21 @@ def active_curve(parameters: Mapping[str, float], purchase_days: Sequence[date],
     return [ActivePoint(days[0] + timedelta(days=int(d)), float(p)) for d, p in zip(at, found, strict=True)]
 
 
-def _purchase_days(reader: Reader, until: date) -> list[date]:
-    query = f"select distinct ordered_on from orders where status = 'completed' and ordered_on <= DATE {literal(until)} order by 1"
-    return [r["ordered_on"] for r in reader.rows("orders", query)]
+def _bought(reader: Reader, until: date) -> list[dict[str, Any]]:
+    """What each day came to, by status: one look at the orders answers all that is asked of them."""
+    condition = f"ordered_on <= DATE {literal(until)} and status in ('completed', 'refund')"
+    query = f"select ordered_on, status, sum(amount) as net, sum(margin) as margin from orders where {condition} group by 1, 2"
+    return reader.rows("orders", query)
 
 
 def _parameters(reader: Reader) -> dict[str, float]:
     run = reader.book.run
     if run is None:
         return {}
-    rows = rows_of_run(reader.book.lake, run, "model_parameters", "parameter, value", "and model = 'clv'").to_pylist()
-    return {r["parameter"]: r["value"] for r in rows if r["value"] is not None}
+
+    def read(_: DuckDBEngine) -> dict[str, float]:
+        rows = rows_of_run(reader.book.lake, run, "model_parameters", "parameter, value", "and model = 'clv'").to_pylist()
+        return {r["parameter"]: r["value"] for r in rows if r["value"] is not None}
+
+    found: dict[str, float] = reader.book.prepared("parameters of clv", read)
+    return found
