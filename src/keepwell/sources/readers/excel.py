@@ -14,6 +14,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 from keepwell.core.errors import did_you_mean
 from keepwell.sources.reader import RawFile, Reading, UnreadableFileError, clean_header, staged_parquet
 from keepwell.sources.readers import encoding as encodings
+from keepwell.sources.readers.packed import check_unpacked_size
 
 BATCH = 50_000
 
@@ -21,6 +22,7 @@ BATCH = 50_000
 def read(source: Path, reading: Reading) -> RawFile:
     """Read one sheet as text: numbers without a needless ``.0``, dates and times as ISO 8601."""
     reading.progress.start(f"read {source.name}")
+    check_unpacked_size(source)
     sheet = _sheet(source, reading.options.sheet)
     rows = iter(sheet.iter_rows())
     header = next((r for r in rows if any(c not in {"", None} for c in r)), None)
