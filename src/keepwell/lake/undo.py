@@ -16,7 +16,7 @@ from keepwell.lake.snapshots import Snapshot
 from keepwell.lake.table import BATCH, Table, table, tables
 
 
-def undo(lake: Lake, import_id: str, clock: Clock, progress: Progress | None = None) -> ChangeRecord:
+def undo(lake: Lake, import_id: str, clock: Clock, progress: Progress | None = None, by: str | None = None) -> ChangeRecord:
     """Undo one import and return the record of the undoing, which can itself be undone.
 
     Rows come back exactly as they were, with the id of the import that had written them; what an import that is undone by now
@@ -44,7 +44,14 @@ def undo(lake: Lake, import_id: str, clock: Clock, progress: Progress | None = N
         with step(watcher, "write"):
             changes = [write_change(engine, change, d, snapshot) for d in found if not d.is_empty]
         undoing = ChangeRecord(
-            change.import_id, ChangeKind.UNDO, record.source, change.at, finished_at=change.at, entities=tuple(counted), undoes=import_id
+            change.import_id,
+            ChangeKind.UNDO,
+            record.source,
+            change.at,
+            finished_at=change.at,
+            entities=tuple(counted),
+            undoes=import_id,
+            by=by,
         )
         with step(watcher, "commit"):
             return journal.commit(lake.folder, undoing, changes, also_undone=import_id)
