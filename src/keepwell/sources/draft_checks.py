@@ -112,7 +112,9 @@ def map_values(draft: Draft, column: str, values: Mapping[str, str | None]) -> N
     known = {t.column.name for t in targets(plain.entity)}
     if column not in known:
         raise WrongUseError(f"{plain.entity.name} has no column {column!r}.")
-    write_plain(draft, replace(plain, values={**plain.values, column: {**plain.values.get(column, {}), **values}}))
+    # a value that was said before and did not help is said anew for the cell that it stands for
+    before = {cell: values.get(said, said) if said is not None else None for cell, said in plain.values.get(column, {}).items()}
+    write_plain(draft, replace(plain, values={**plain.values, column: {**before, **values}}))
 
 
 def set_default(draft: Draft, column: str, value: str) -> None:

@@ -75,11 +75,19 @@ class Upload:
         self._size = 0
 
     def __enter__(self) -> Self:
+        return self.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def begin(self) -> Self:
+        """Make the file; whoever does calls ``close`` in the end."""
         self._folder.mkdir(parents=True, mode=0o700)
         self._file = self._path.open("xb")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """The end: what is not finished is removed."""
         self._file.close()
         if not (self._folder / RECORD).exists():
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -174,11 +174,24 @@ def _rows_view(job: _Import, engine: DuckDBEngine, description: Mapping, part: E
             continue
         kept = _columns_to_read(file)
         columns += kept
-        selects.append(f"select {names(kept)}, {number * FILE_STEP} + _record as {LINE_COLUMN} from {file.raw}")
+        selects.append(f"select {_cells(file, kept)}, {number * FILE_STEP} + _record as {LINE_COLUMN} from {file.raw}")
     # last of all, so that rows compare by what they hold before where they stand
     together = f"select * exclude ({LINE_COLUMN}), {LINE_COLUMN} from ({' union all by name '.join(selects)})"
     engine.define(ROWS, Steps().then(ROWS, together))
     return list(dict.fromkeys(columns))
+
+
+def _cells(file: RawFile, columns: list[str]) -> str:
+    """The columns as they came; of a file of rejected rows without the apostrophe that keeps a cell from being a formula."""
+    kinds = dict(file.columns)
+    if not set(OWN_COLUMNS) <= set(kinds):
+        return names(columns)
+
+    def cell(column: str) -> str:
+        shielded = f"regexp_matches({quoted(column)}, '^''[=+@\\t\\r\\n-]')"
+        return f"case when {shielded} then substr({quoted(column)}, 2) else {quoted(column)} end as {quoted(column)}"
+
+    return ", ".join(cell(c) if kinds[c] == "VARCHAR" else quoted(c) for c in columns)
 
 
 def _columns_to_read(file: RawFile) -> list[str]:

@@ -20,6 +20,8 @@ PLACES = {
     "table": "none",
     "kind": "csv",
     "customer_id": "C001",
+    "import_id": "imp_none",
+    "draft_id": "drf_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

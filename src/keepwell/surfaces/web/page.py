@@ -33,6 +33,7 @@ PAGES = {
     "customer": "keepwell.surfaces.web.pages.customer:PAGE",
     "retention": "keepwell.surfaces.web.pages.retention:PAGE",
     "predictions": "keepwell.surfaces.web.pages.predictions:PAGE",
+    "data": "keepwell.surfaces.web.pages.data:PAGE",
     "settings": "keepwell.surfaces.web.pages.settings:PAGE",
     "account": "keepwell.surfaces.web.pages.account:PAGE",
     "search": "keepwell.surfaces.web.pages.search:PAGE",
