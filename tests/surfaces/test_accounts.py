@@ -328,7 +328,7 @@ def test_doctor_tells_of_a_store_that_is_none(keepwell: Run, tmp_path: Path) -> 
 
 
 def test_other_commands_do_not_wait_for_the_store_s_libraries() -> None:
-    asked = "import sys, keepwell.surfaces.cli.app; print(sorted({'sqlalchemy', 'alembic', 'argon2', 'psycopg'} & sys.modules.keys()))"
+    asked = "import sys, keepwell.surfaces.cli.app; print(sorted({'sqlalchemy', 'alembic', 'argon2', 'psycopg', 'fastapi', 'dbos'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from keepwell.core.errors import KeepwellError
-from keepwell.core.progress import Progress, Silent
+from keepwell.core.progress import Progress, Silent, StoppedError
 from keepwell.engine.protocol import TableSnapshot
 from keepwell.engine.sql import SqlError, Steps, literal, names, quoted
 
@@ -214,10 +214,13 @@ class DuckDBEngine:
         return self._connection.execute(text).fetchall()
 
     def _run(self, query: Steps, take: Callable[[str], Any]) -> Any:
+        stopped: list[StoppedError] = []
         try:
-            with self._watched():
+            with self._watched(stopped):
                 return take(query.render())
         except duckdb.Error as error:
+            if stopped:
+                raise stopped[0] from error
             raise self._blame(query, error) from error
         except RuntimeError as error:
             # how the engine tells of Ctrl-C
@@ -226,8 +229,8 @@ class DuckDBEngine:
             raise
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Tell the progress, four times a second, how far the running query is."""
+    def _watched(self, stopped: list[StoppedError]) -> Iterator[None]:
+        """Tell the progress, four times a second, how far the running query is; end the query where the work shall stop."""
         if isinstance(self._progress, Silent):
             yield
             return
@@ -236,8 +239,14 @@ class DuckDBEngine:
         def watch() -> None:
             while not done.wait(PROGRESS_SECONDS):
                 share = self._connection.query_progress()
-                if share > 0:
-                    self._progress.advance(share / 100)
+                try:
+                    if share > 0:
+                        self._progress.advance(share / 100)
+                    else:
+                        self._progress.check()
+                except StoppedError as error:
+                    stopped.append(error)
+                    self._connection.interrupt()
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()

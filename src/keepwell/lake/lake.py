@@ -65,13 +65,22 @@ class Lake:
     def change(self, import_id: str) -> ChangeRecord:
         return records.read(self.folder, import_id)
 
+    def finished_or_none(self, import_id: str) -> ChangeRecord | None:
+        """The change of that id if it counts, also where its process died while it was committed; else its traces are swept away.
+
+        Whoever gives a change its id asks this first, and so makes it once however often its process dies.
+        """
+        with locks.writer(self.folder):
+            journal.recover(self.folder)
+        return records.read_or_none(self.folder, import_id)
+
     @contextmanager
-    def begin(self, source: str, at: datetime, prefix: str = "imp", zone: str = "UTC") -> Iterator[Change]:
+    def begin(self, source: str, at: datetime, prefix: str = "imp", zone: str = "UTC", *, import_id: str | None = None) -> Iterator[Change]:
         """A change in the making, with a scratch folder; what it wrote without committing is swept away when the block ends.
 
-        ``zone`` decides on which day it lands.
+        ``zone`` decides on which day it lands; ``import_id`` is for who must know it beforehand (see :meth:`finished_or_none`).
         """
-        import_id = new_id(prefix, at)
+        import_id = import_id or new_id(prefix, at)
         staging = self.folder / journal.STAGING / import_id
         change = Change(import_id, source, at, staging, records.folder_of(self.folder, import_id) / "before", zone)
         with journal.alive(staging):

@@ -1,7 +1,7 @@
 """Keeping the lake small and quick: many little files become few, and versions that nobody needs go."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from keepwell.core.clock import Clock
@@ -62,14 +62,14 @@ def vacuum(lake: Lake, clock: Clock, kept: timedelta = KEPT) -> int:
     """
     with locks.writer(lake.folder):
         journal.recover(lake.folder)
-        needed = _needed_versions(lake)
         oldest = clock.now() - kept
+        needed = _needed_versions(lake, clock.now() - KEPT)
         return sum(_swept(lake.folder / name, sorted(versions), oldest.timestamp()) for name, versions in needed.items())
 
 
-def _needed_versions(lake: Lake) -> dict[str, set[int]]:
+def _needed_versions(lake: Lake, since: datetime) -> dict[str, set[int]]:
     needed: dict[str, set[int]] = defaultdict(set)
-    pinned = [r.versions | r.results for r in runs.all_runs(lake)]
+    pinned = [*(r.versions | r.results for r in runs.all_runs(lake)), *runs.held_versions(lake, since)]
     for versions in [head.read(lake.folder).tables, *pinned]:
         for name, version in versions.items():
             needed[name].add(version)

@@ -99,6 +99,12 @@ def read_all(lake: Path) -> Iterator[ChangeRecord]:
     yield from sorted(found, key=lambda r: (r.started_at, r.import_id))
 
 
+def read_or_none(lake: Path, import_id: str) -> ChangeRecord | None:
+    """The record of that import; None where it was never finished."""
+    found = read_json_or_none(folder_of(lake, import_id) / RECORD)
+    return ChangeRecord.from_json(found) if found else None
+
+
 def read(lake: Path, import_id: str) -> ChangeRecord:
     """The record of that import; an unknown id answers with the nearest known one."""
     found = read_json_or_none(folder_of(lake, import_id) / RECORD) if import_id.replace("_", "").isalnum() else None

@@ -24,6 +24,7 @@ from keepwell.lake.records import ChangeKind, ChangeRecord
 from keepwell.lake.table import BATCH, META_COLUMNS, PROFILES, SOURCE, TEXTS, UPDATED, table
 
 FOLDER = "runs"
+HELD = "runs_under_way"
 PUBLISHED = "published.json"
 SOURCE_OF_RESULTS = "keepwell"
 # erasure must reach every version of these, so no run may hold on to one
@@ -71,10 +72,15 @@ def texts_of_today(lake: Lake) -> dict[str, int]:
 def store_results(lake: Lake, run_id: str, at: datetime, results: Mapping[str, pa.Table]) -> dict[str, int]:
     """Write the rows that a run computed, one Arrow table a derived table; returns the versions that hold them.
 
-    The rows carry ``run_id``; nothing is replaced, so an earlier run can always be read as it was known.
+    The rows carry ``run_id``; nothing is replaced, so an earlier run can always be read as it was known. They are written once,
+    however often a process that dies begins anew.
     """
+    change_id = f"res_{run_id.partition('_')[2]}"
+    known = lake.finished_or_none(change_id)
+    if known is not None:
+        return {name: known.versions_after[name] for name in results if name in known.versions_after}
     with (
-        lake.begin(SOURCE_OF_RESULTS, at, prefix="res") as change,
+        lake.begin(SOURCE_OF_RESULTS, at, import_id=change_id) as change,
         locks.writer(lake.folder),
         lake.engine(change.staging / ".spill") as engine,
     ):
@@ -109,10 +115,40 @@ def _with_meta(name: str, rows: pa.Table, run_id: str, at: datetime) -> pa.Table
     return given
 
 
-def publish(lake: Lake, run: Run) -> None:
-    """Make the run the one that readers see."""
-    write_json_atomically(lake.folder / FOLDER / f"{run.run_id}.json", run.to_json())
+def publish(lake: Lake, run: Run) -> Run:
+    """Make the run the one that readers see. Published again after its process died, it is as it was, and gives way to a later one."""
+    path = lake.folder / FOLDER / f"{run.run_id}.json"
+    known = read_json_or_none(path)
+    if known is not None:
+        run = Run.from_json(known)
+        newest = published_or_none(lake)
+        if newest is not None and newest.finished_at > run.finished_at:
+            return run
+    else:
+        write_json_atomically(path, run.to_json())
     write_json_atomically(lake.folder / PUBLISHED, {"run_id": run.run_id})
+    return run
+
+
+def hold(lake: Lake, run_id: str, versions: Mapping[str, int]) -> None:
+    """Keep the files of these versions for a run that is being computed, until it lets go or is forgotten."""
+    write_json_atomically(lake.folder / HELD / f"{run_id}.json", dict(versions))
+
+
+def let_go(lake: Lake, run_id: str) -> None:
+    """The run is published or given up."""
+    (lake.folder / HELD / f"{run_id}.json").unlink(missing_ok=True)
+
+
+def held_versions(lake: Lake, since: datetime) -> list[dict[str, int]]:
+    """The versions that runs under way read; those begun earlier than ``since`` are taken for dead and forgotten."""
+    found = []
+    for path in sorted((lake.folder / HELD).glob("*.json")):
+        if path.stat().st_mtime < since.timestamp():
+            path.unlink(missing_ok=True)
+        elif (versions := read_json_or_none(path)) is not None:
+            found.append(versions)
+    return found
 
 
 def published_or_none(lake: Lake) -> Run | None:

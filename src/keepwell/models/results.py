@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from keepwell.core.memory import give_large_back
+from keepwell.core.progress import Progress, Silent
 from keepwell.core.settings import Locale
 from keepwell.engine.sql import Steps, literal
 from keepwell.lake.delta import repeated, schema_of
@@ -50,25 +51,32 @@ class Results:
 
 
 def estimated(
-    session: Session, run_id: str, choices: Choices, locale: Locale, previous: Previous | None, names: Collection[str] = tuple(REGISTRY)
+    session: Session,
+    run_id: str,
+    choices: Choices,
+    locale: Locale,
+    previous: Previous | None,
+    names: Collection[str] = tuple(REGISTRY),
+    *,
+    progress: Progress | None = None,
 ) -> Results:
-    """Every estimator of the registry, or the named ones, on the lake as of the session's day.
+    """Every estimator of the registry, or the named ones, on the lake as of the session's day; ``progress`` counts them.
 
     Nothing where nobody orders or subscribes, and nobody answers a survey.
     """
     if not any(session.tables.rows(name) for name in ("orders", "subscriptions", "responses")):
         return Results({}, {})
     give_large_back()
-    tables, refused = _found(Sight.of(session, choices, locale, previous), names)
+    tables, refused = _found(Sight.of(session, choices, locale, previous), names, progress or Silent())
     # what the estimators saw and found is let go before its rows are copied
     put_away(session)
     rows = {n: typed(n, tables.pop(n), run_id) for n in sorted(tables)}
     return Results(rows, {n: e.reason(is_chinese=locale is Locale.CHINESE) for n, e in refused.items()})
 
 
-def _found(sight: Sight, names: Collection[str]) -> tuple[dict[str, pa.Table], dict[str, RefusedError]]:
+def _found(sight: Sight, names: Collection[str], progress: Progress) -> tuple[dict[str, pa.Table], dict[str, RefusedError]]:
     """Rows by derived table, and who refused."""
-    done, refused = _answers(lambda done: replace(sight, done=done), names)
+    done, refused = _answers(lambda done: replace(sight, done=done), names, progress)
     tables = {
         "customer_scores": _scores(sight.session, sight.population, done, sight.previous),
         "model_parameters": _parameters(done),
@@ -80,7 +88,7 @@ def _found(sight: Sight, names: Collection[str]) -> tuple[dict[str, pa.Table], d
 
 
 def _answers(
-    sight: Callable[[Mapping[str, Estimate]], Sight], names: Collection[str]
+    sight: Callable[[Mapping[str, Estimate]], Sight], names: Collection[str], progress: Progress
 ) -> tuple[dict[str, Estimate], dict[str, RefusedError]]:
     """What the estimators found, and why some refused; those of ``BESIDE`` on another core meanwhile."""
     done: dict[str, Estimate] = {}
@@ -103,9 +111,11 @@ def _answers(
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as other:
         running = {name: other.submit(answer, name) for name in names if name in BESIDE}
         for name in names:
+            progress.count(len(done) + len(refused), len(names))
             if name not in BESIDE:
                 keep(name, answer(name))
         for name, future in running.items():
+            progress.count(len(done) + len(refused), len(names))
             keep(name, future.result())
     # in the order of the registry, whichever was ready first
     return {n: done[n] for n in names if n in done}, {n: refused[n] for n in names if n in refused}

@@ -97,11 +97,24 @@ class _Import:
         return Terms(self.request.source, zone, zone, self.change.at)
 
 
-def run(workspace: Workspace, lake: Lake, request: ImportRequest, clock: Clock, progress: Progress | None = None) -> ImportReport:
-    """Import files. Rejected rows are told, and written to ``request.errors``; a file that is mostly wrong is refused whole."""
+def run(
+    workspace: Workspace,
+    lake: Lake,
+    request: ImportRequest,
+    clock: Clock,
+    progress: Progress | None = None,
+    *,
+    import_id: str | None = None,
+) -> ImportReport:
+    """Import files. Rejected rows are told, and written to ``request.errors``; a file that is mostly wrong is refused whole.
+
+    Under an ``import_id`` of the caller's it is done once: called again after its process died, it tells what became of it.
+    """
+    if import_id is not None and (known := lake.finished_or_none(import_id)) is not None:
+        return _told_again(lake, known, request)
     _check_request(request)
     description = mapping.read(request.mapping) if request.mapping else None
-    with lake.begin(request.source, clock.now(), zone=workspace.settings.timezone) as change:
+    with lake.begin(request.source, clock.now(), zone=workspace.settings.timezone, import_id=import_id) as change:
         job = _Import(workspace, lake, request, change, progress or Silent())
         options = description.options if description else ReadOptions()
         _check_all_are_read(request.files, description)
@@ -115,6 +128,12 @@ def run(workspace: Workspace, lake: Lake, request: ImportRequest, clock: Clock, 
             written = _hand_back(job, engine)
             job.refused = _mostly_wrong(job, counted)
         return _land(job, checked, counted, written)
+
+
+def _told_again(lake: Lake, known: ChangeRecord, request: ImportRequest) -> ImportReport:
+    """What became of an import that was finished, but not told; its rejected rows lie in their file."""
+    has_rejected = (folder_of(lake.folder, known.import_id) / REJECTED_FILE).exists()
+    return ImportReport(known.import_id, known.source, known.entities, known.files, rejected_file=request.errors if has_rejected else None)
 
 
 def _check_request(request: ImportRequest) -> None:

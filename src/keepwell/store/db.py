@@ -1,7 +1,7 @@
 """The operational database: opened from a workspace's setting, brought up to date, one transaction a request or job."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -80,18 +80,22 @@ class Database:
         with self._reached(), self._engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision() == newest_revision()
 
-    @contextmanager
-    def _reached(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            if not error.connection_invalidated and not _is_out_of_reach(error):
-                raise
-            where = self._engine.url.render_as_string(hide_password=True)
-            raise KeepwellError(
-                f"The store {where} can't be used: {str(error.orig).strip().splitlines()[0]}",
-                "Check `store` in keepwell.toml, whether its database is running, and whether its file is whole.",
-            ) from error
+    def _reached(self) -> AbstractContextManager[None]:
+        return reached(f"The store {self._engine.url.render_as_string(hide_password=True)}")
+
+
+@contextmanager
+def reached(what: str) -> Iterator[None]:
+    """Work on a database in the block; one that is out of reach is told as such, ``what`` being its name."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not error.connection_invalidated and not _is_out_of_reach(error):
+            raise
+        raise KeepwellError(
+            f"{what} can't be used: {str(error.orig).strip().splitlines()[0]}",
+            "Check `store` in keepwell.toml, whether its database is running, and whether its file is whole.",
+        ) from error
 
 
 def store_of(workspace: Workspace) -> Database:

@@ -11,7 +11,7 @@ from keepwell.access.tokens import SCOPES
 from keepwell.surfaces.api.app import PATH, api_routes, create_api
 from keepwell.surfaces.api.door import ApiRoute
 
-PLACES = {"name": "revenue", "customer_id": "C001", "state": "tier"}
+PLACES = {"name": "revenue", "customer_id": "C001", "state": "tier", "job_id": "job_none"}
 PARAMETERS = {"/readings": {"kpi": "revenue"}, "/search": {"q": "c"}}
 TABLE = list(api_routes())
 CALLERS = [r for r in ROLES if Capability.USE_API in ROLES[r].may]

@@ -22,6 +22,7 @@ PLACES = {
     "customer_id": "C001",
     "import_id": "imp_none",
     "draft_id": "drf_none",
+    "job_id": "job_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

@@ -7,17 +7,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-from fastapi import Body, Header
+from fastapi import Body
 from starlette.responses import Response
 
 from keepwell.access import repeats
 from keepwell.access.roles import Capability
-from keepwell.core.errors import KeepwellError
 from keepwell.lake.entity import entities, entity
 from keepwell.sources import imports
 from keepwell.sources.imports import ImportRequest
 from keepwell.surfaces.api.call import Caller
 from keepwell.surfaces.api.door import ApiRoutes
+from keepwell.surfaces.api.once import Key, done_once
 from keepwell.surfaces.api.problem import RefusedError
 
 ROUTES = ApiRoutes("Data in")
@@ -26,14 +26,6 @@ MOST_BYTES = 10 * 1024 * 1024
 Rows = Annotated[
     list[dict[str, str | int | float | bool | dict[str, str] | None]],
     Body(max_length=MOST_ROWS, description="Rows by the entity's columns."),
-]
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        max_length=200,
-        description="The same key with the same rows is answered as before, and nothing is done again.",
-    ),
 ]
 
 
@@ -58,22 +50,7 @@ def push(call: Caller, name: str, rows: Rows, idempotency_key: Key = None, sourc
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The rows are longer than {MOST_BYTES:,} characters.", "Send them in several batches."
         )
     told = repeats.fingerprint(name, source, text)
-    if idempotency_key:
-        with call.site.store.transaction() as session:
-            known = repeats.begun(session, call.at, call.bearer.token.token_id, idempotency_key, told)
-        if known is not None:
-            return call.answer(known.body, known.status, {"Idempotent-Replayed": "true"})
-    try:
-        body = _landed(call, name, source, text)
-    except KeepwellError:
-        if idempotency_key:
-            with call.site.store.transaction() as session:
-                repeats.forgotten(session, call.bearer.token.token_id, idempotency_key)
-        raise
-    if idempotency_key:
-        with call.site.store.transaction() as session:
-            repeats.ended(session, call.bearer.token.token_id, idempotency_key, HTTPStatus.OK, body)
-    return call.answer(body)
+    return done_once(call, idempotency_key, told, lambda: _landed(call, name, source, text))
 
 
 def _landed(call: Caller, name: str, source: str, text: str) -> Mapping[str, Any]:

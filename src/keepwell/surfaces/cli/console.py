@@ -127,6 +127,7 @@ class BarProgress:
             TimeElapsedColumn(), TimeRemainingColumn(), console=screen, transient=True,
         )  # fmt: skip
         self._task: TaskID | None = None
+        self._is_counted = False
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -137,9 +138,19 @@ class BarProgress:
 
     def start(self, step: str) -> None:
         stopping.check()
-        self._task = self._bars.add_task(step, total=1.0)
+        self._task, self._is_counted = self._bars.add_task(step, total=1.0), False
 
     def advance(self, share: float) -> None:
+        if not self._is_counted:
+            self._show(share)
+
+    def count(self, done: int, total: int) -> None:
+        self._is_counted = True
+        self._show(done / max(total, 1))
+
+    def check(self) -> None: ...
+
+    def _show(self, share: float) -> None:
         if self._task is not None:
             self._bars.update(self._task, completed=min(share, 1.0))
 
@@ -157,6 +168,7 @@ class LineProgress:
     _step: str = ""
     _began: float = 0.0
     _told: float = 0.0
+    _is_counted: bool = False
 
     def __enter__(self) -> Self:
         return self
@@ -166,9 +178,19 @@ class LineProgress:
     def start(self, step: str) -> None:
         stopping.check()
         self._step, self._began = step, time.monotonic()
-        self._told = self._began
+        self._told, self._is_counted = self._began, False
 
     def advance(self, share: float) -> None:
+        if not self._is_counted:
+            self._show(share)
+
+    def count(self, done: int, total: int) -> None:
+        self._is_counted = True
+        self._show(done / max(total, 1))
+
+    def check(self) -> None: ...
+
+    def _show(self, share: float) -> None:
         now = time.monotonic()
         if now - self._told >= SECONDS_BETWEEN_LINES:
             self._told = now

@@ -22,6 +22,7 @@ from keepwell.surfaces.web.route import Route
 from keepwell.surfaces.web.site import Site
 from keepwell.surfaces.web.templating import environment
 from keepwell.surfaces.web.visit import Here, check_form, check_may
+from keepwell.surfaces.worker.jobs import Jobs
 
 STATIC = Path(__file__).parent / "static"
 A_YEAR = "public, max-age=31536000, immutable"
@@ -36,15 +37,16 @@ def all_routes() -> Iterator[Route]:
 
 def create_app(place: Workspace, clock: Clock) -> FastAPI:
     """The web application of a workspace."""
-    store = store_of(place)
+    store, jobs = store_of(place), Jobs(place, clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        jobs.close()
         store.close()
 
     app = FastAPI(title="Keepwell", version=keepwell.__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.site = Site(place, clock, store, environment())
+    app.state.site = Site(place, clock, store, environment(), jobs)
     for route in all_routes():
         app.add_api_route(
             route.path,

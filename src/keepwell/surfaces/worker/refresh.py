@@ -1,10 +1,13 @@
 """The refresh: everything computed from one moment of the lake, published as one run."""
 
+import functools
+import hashlib
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
+from typing import Self
 
 import pyarrow as pa
 
@@ -34,6 +37,7 @@ from keepwell.models.choices_file import chosen
 from keepwell.models.results import estimated
 from keepwell.models.stored import known_before
 from keepwell.surfaces.worker.engines import reading_engine
+from keepwell.surfaces.worker.stages import KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, STAGES, WRITE, Found, Outcome, Plan
 
 # what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
 WHOLE_GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
@@ -64,67 +68,136 @@ def refresh(
     The run reads one set of versions, whatever is imported meanwhile, and readers see it when all of it is written.
     ``engine`` computes it, by default the workspace's.
     """
-    watcher = progress or Silent()
-    # a fault in it is told before anything is computed
-    choices = choices_of(workspace)
+    plan = plan_of(workspace, lake, clock, as_of=as_of, engine=engine)
+    with Refresh(workspace, lake, clock, plan, Found(), progress) as work:
+        for stage in STAGES:
+            work.do(stage)
+        return work.run
+
+
+def plan_of(workspace: Workspace, lake: Lake, clock: Clock, *, as_of: date | None = None, engine: EngineName | None = None) -> Plan:
+    """What a refresh that begins now rests on; its versions are held until it ends. A fault in the settings is told before anything is computed."""
+    mark = definitions_mark(workspace)
     started = clock.now()
-    day = as_of or today(clock, workspace.settings.timezone)
     versions = runs.pinned_versions(lake)
     if not versions:
         raise KeepwellError(
             "There is nothing to compute: the lake is empty.", "Import something first: `keepwell import FILE --as orders`."
         )
+    plan = Plan(new_id("run", started), started, today(clock, workspace.settings.timezone), as_of, engine, versions, mark)
+    runs.hold(lake, plan.run_id, versions)
+    return plan
+
+
+def definitions_mark(workspace: Workspace) -> str:
+    """The same as long as a refresh would compute the same: the KPIs' definitions, the settings, and Keepwell itself."""
     known = catalogue(workspace.kpi_folder, [])
-    run_id = new_id("run", started)
-    seconds: dict[str, float] = {}
-    with reading_engine(workspace.settings, lake, name=engine, task=run_id, progress=progress) as reader:
+    told = [
+        keepwell.__version__,
+        repr(workspace.settings),
+        repr(choices_of(workspace)),
+        *(f"{k.name} {k.definition_hash}" for k in known.values()),
+    ]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+class Refresh:
+    """One refresh on its way, stage by stage. What a stage found is kept in ``found``; a stage that is found there is not done again."""
+
+    def __init__(self, workspace: Workspace, lake: Lake, clock: Clock, plan: Plan, found: Found, progress: Progress | None = None) -> None:
+        self.workspace, self.lake, self.clock, self.plan, self.found = workspace, lake, clock, plan, found
+        self.progress = progress or Silent()
+        self.known = catalogue(workspace.kpi_folder, [])
+        self._open = ExitStack()
+        self._stages: dict[str, Callable[[], Outcome]] = dict(
+            zip(STAGES, (self._kpis, self._models, self._kpis_of_models, self._write, self._publish, self._tidy_up), strict=True)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        runs.let_go(self.lake, self.plan.run_id)
+
+    @property
+    def run(self) -> Run:
+        """The run, once it is published."""
+        return runs.run(self.lake, self.plan.run_id)
+
+    def do(self, stage: str) -> None:
+        """Do one of ``STAGES``, those before it done; at once where it was done already."""
+        if self.found.outcome_or_none(stage) is not None:
+            return
+        began = time.perf_counter()
+        with step(self.progress, stage):
+            outcome = self._stages[stage]()
+            self.found.keep(stage, replace(outcome, seconds=round(time.perf_counter() - began, 3)))
+
+    def _outcome(self, stage: str) -> Outcome:
+        self.do(stage)
+        return self.found.outcome(stage)
+
+    @functools.cached_property
+    def _session(self) -> Session:
+        plan = self.plan
+        reader = reading_engine(self.workspace.settings, self.lake, name=plan.engine, task=plan.run_id, progress=self.progress)
+        self._open.callback(reader.close)
         # words are read as they are now, and no run holds on to them
-        told = lake.snapshot(versions | runs.texts_of_today(lake))
-        session = Session(reader, told, ground_of(workspace, today(clock, workspace.settings.timezone)), as_of, keeps=True)
-        problems: dict[str, str] = {}
+        told = self.lake.snapshot({**plan.versions, **runs.texts_of_today(self.lake)})
+        return Session(reader, told, ground_of(self.workspace, plan.today), plan.as_of, keeps=True)
+
+    def _kpis(self) -> Outcome:
         # first what rests on the lake alone: it need not be computed beside all the scores
-        with _timed(watcher, seconds, "KPIs"):
-            readings = _readings(session, [k for k in known.values() if not reads_results(k)], problems)
-        with _timed(watcher, seconds, "models"):
-            found = estimated(session, run_id, choices, workspace.settings.locale, known_before(lake, day))
-        with _timed(watcher, seconds, "KPIs of models"):
-            earlier = tuple(r.run_id for r in runs.all_runs(lake))
-            seen = WithResults(lake.snapshot(_with_results(lake, versions)), earlier, found.tables)
-            of_models = _readings(replace(session, tables=seen), [k for k in known.values() if reads_results(k)], problems)
-            readings = Readings((*readings, *of_models))
-        with _timed(watcher, seconds, "write"):
-            results = runs.store_results(lake, run_id, started, {"kpi_values": kpi_values(run_id, readings), **found.tables})
-    run = Run(
-        run_id=run_id,
-        as_of=day,
-        started_at=started,
-        finished_at=clock.now(),
-        code_version=keepwell.__version__,
-        versions=versions,
-        definitions={k.name: k.definition_hash for k in known.values()},
-        seconds=seconds,
-        problems=problems,
-        results=results,
-    )
-    with step(watcher, "publish"):
-        runs.publish(lake, run)
-    with step(watcher, "tidy up"):
-        maintenance.compact(lake, clock)
-        maintenance.vacuum(lake, clock)
-    return run
+        return self._read(self._session, [k for k in self.known.values() if not reads_results(k)], {})
+
+    def _read(self, session: Session, kpis: list[Kpi], problems: dict[str, str]) -> Outcome:
+        readings = _readings(session, kpis, problems, self.progress)
+        return Outcome({"kpi_values": kpi_values(self.plan.run_id, readings)}, problems)
+
+    def _models(self) -> Outcome:
+        choices, before = choices_of(self.workspace), known_before(self.lake, self.plan.day)
+        found = estimated(self._session, self.plan.run_id, choices, self.workspace.settings.locale, before, progress=self.progress)
+        return Outcome(found.tables)
+
+    def _kpis_of_models(self) -> Outcome:
+        earlier = tuple(r.run_id for r in runs.all_runs(self.lake))
+        seen = WithResults(self.lake.snapshot(_with_results(self.lake, self.plan.versions)), earlier, self._outcome(MODELS).tables)
+        problems = dict(self._outcome(KPIS).problems)
+        return self._read(replace(self._session, tables=seen), [k for k in self.known.values() if reads_results(k)], problems)
+
+    def _write(self) -> Outcome:
+        readings = [self._outcome(stage).tables["kpi_values"] for stage in (KPIS, KPIS_OF_MODELS)]
+        tables = {"kpi_values": pa.concat_tables(readings), **self._outcome(MODELS).tables}
+        return Outcome(results=runs.store_results(self.lake, self.plan.run_id, self.plan.started_at, tables))
+
+    def _publish(self) -> Outcome:
+        plan = self.plan
+        run = Run(
+            run_id=plan.run_id,
+            as_of=plan.day,
+            started_at=plan.started_at,
+            finished_at=self.clock.now(),
+            code_version=keepwell.__version__,
+            versions=dict(plan.versions),
+            definitions={k.name: k.definition_hash for k in self.known.values()},
+            seconds={stage: self._outcome(stage).seconds for stage in STAGES[: STAGES.index(PUBLISH)]},
+            problems=dict(self._outcome(KPIS_OF_MODELS).problems),
+            results=dict(self._outcome(WRITE).results),
+        )
+        runs.publish(self.lake, run)
+        runs.let_go(self.lake, plan.run_id)
+        return Outcome()
+
+    def _tidy_up(self) -> Outcome:
+        maintenance.compact(self.lake, self.clock)
+        maintenance.vacuum(self.lake, self.clock)
+        return Outcome()
 
 
-def _with_results(lake: Lake, versions: dict[str, int]) -> dict[str, int]:
+def _with_results(lake: Lake, versions: Mapping[str, int]) -> dict[str, int]:
     """The versions that the run reads, and beside them the newest ones of what earlier runs wrote."""
-    return versions | {n: v for n, v in lake.snapshot().versions.items() if n in entities() and entities()[n].is_derived}
-
-
-@contextmanager
-def _timed(progress: Progress, seconds: dict[str, float], name: str) -> Iterator[None]:
-    began = time.perf_counter()
-    with step(progress, name):
-        yield
-    seconds[name] = round(time.perf_counter() - began, 3)
+    return {**versions, **{n: v for n, v in lake.snapshot().versions.items() if n in entities() and entities()[n].is_derived}}
 
 
 def choices_of(workspace: Workspace) -> Choices:
@@ -138,7 +211,7 @@ def reads_results(kpi: Kpi) -> bool:
     return any(entities()[name].is_derived for s in kpi.measure.sources for name in facts()[s.fact].reads if name in entities())
 
 
-def _readings(session: Session, kpis: list[Kpi], problems: dict[str, str]) -> Readings:
+def _readings(session: Session, kpis: list[Kpi], problems: dict[str, str], progress: Progress) -> Readings:
     """Every one of these KPIs that has data, whole and by each of its dimensions. What is wrong with the workspace's own is noted in ``problems``."""
     snapshot, as_of = session.tables, session.as_of
     present = [k for k in kpis if has_data(k, snapshot)]
@@ -148,7 +221,11 @@ def _readings(session: Session, kpis: list[Kpi], problems: dict[str, str]) -> Re
         for dimension in (d for d in kpi.dimensions[:DIMENSIONS_KEPT] if divides(kpi, d, snapshot)):
             by_dimension.setdefault(dimension, []).append(kpi)
     questions += [(kpis, Question(EVERYTHING, DIMENSION_GRAIN, d, as_of=as_of)) for d, kpis in sorted(by_dimension.items())]
-    return Readings(tuple(r for kpis, question in questions for r in _read(session, kpis, question, problems)))
+    found: list[Reading] = []
+    for done, (asked, question) in enumerate(questions):
+        progress.count(done, len(questions))
+        found += _read(session, asked, question, problems)
+    return Readings(tuple(found))
 
 
 def _read(session: Session, kpis: list[Kpi], question: Question, problems: dict[str, str]) -> list[Reading]:
