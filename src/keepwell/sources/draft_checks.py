@@ -8,8 +8,8 @@ from typing import Any
 
 from keepwell.core.clock import Clock
 from keepwell.core.errors import KeepwellError, WrongUseError
-from keepwell.core.files import read_json_or_none, write_json_atomically
-from keepwell.core.progress import Progress
+from keepwell.core.files import read_json_or_none, write_atomically, write_json_atomically
+from keepwell.core.progress import Progress, StoppedError
 from keepwell.core.workspace import Workspace
 from keepwell.lake.lake import Lake
 from keepwell.lake.records import EntityCounts
@@ -21,6 +21,7 @@ from keepwell.sources.imports import ImportRequest
 from keepwell.sources.typing_plan import AmbiguousFormatError, MissingColumnsError
 
 REJECTED = "rejected.csv"
+LANDING = "checked-mapping.yaml"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,13 @@ def request_for(draft: Draft, *, is_check: bool = False) -> ImportRequest:
     )  # fmt: skip
 
 
+def landing_request(draft: Draft) -> ImportRequest:
+    """The import of a draft by its mapping as it is now, whatever is changed while it waits for its turn."""
+    kept = draft.folder / LANDING
+    write_atomically(kept, draft.mapping.read_text(encoding="utf-8"))
+    return replace(request_for(draft), mapping=kept)
+
+
 def check(workspace: Workspace, lake: Lake, draft: Draft, clock: Clock, progress: Progress | None = None) -> Check:
     """Import the draft without writing anything, and keep what was found."""
     at, mapping = clock.now(), _fingerprint(draft)
@@ -73,6 +81,8 @@ def check(workspace: Workspace, lake: Lake, draft: Draft, clock: Clock, progress
         found = Check(at, mapping, obstacle=Obstacle(error.message, error.hint, error.setting, error.options))
     except MissingColumnsError as error:
         found = Check(at, mapping, obstacle=Obstacle(error.message, None, columns=error.columns))
+    except StoppedError:
+        raise
     except KeepwellError as error:
         found = Check(at, mapping, obstacle=Obstacle(error.message, error.hint))
     else:

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import shutil
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -165,6 +166,12 @@ def set_source(draft: Draft, source: str) -> Draft:
 def forget(draft: Draft) -> None:
     """Remove the draft, its file too."""
     shutil.rmtree(draft.folder, ignore_errors=True)
+
+
+def forget_imported(workspace: Workspace, files: Sequence[Path]) -> None:
+    """Remove the drafts whose files these are; other files are let be."""
+    for folder in {f.parent for f in files if f.parent.parent == workspace.drafts_folder}:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_old(workspace: Workspace, at: datetime) -> None:

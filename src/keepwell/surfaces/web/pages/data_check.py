@@ -155,13 +155,13 @@ def _meanings(column: Column | None) -> tuple[Choice, ...]:
 def _title(visit: Visit, finding: Finding, column: Column | None) -> str:
     """What is wrong, in a sentence."""
     label = column.label[visit.locale] if column else finding.column or ""
-    places = {"column": label, "n": f"{finding.rows:,}", "detail": finding.detail}
+    places = {"column": label, "detail": finding.detail}
     if finding.cause is Cause.RULE:
         rule = next((r for r in entity(finding.entity).rules if r.name == finding.detail), None)
-        return visit.say("data.cause_rule", rule=rule.says[visit.locale] if rule else finding.detail, n=places["n"])
+        return rule.says[visit.locale] if rule else finding.detail
     if finding.cause is Cause.ORPHAN:
         name = "data.cause_orphan_kept" if finding.is_warning else "data.cause_orphan"
-        return visit.say(name, column=label, n=places["n"], entity=entity_words(visit, finding.detail))
+        return visit.say(name, column=label, entity=entity_words(visit, finding.detail))
     if finding.cause is Cause.UNREADABLE and column is not None:
         kind = "allowed" if column.allowed else "currency" if column.name == "currency" else str(column.type)
         return visit.say(f"data.unreadable_{kind}", **_named(visit, f"data.unreadable_{kind}", places))
@@ -209,7 +209,8 @@ def fix(visit: Here, draft_id: str, said: Annotated[Fix, Form()]) -> Response:
         draft_checks.feed_from(draft, said.column, said.file_column)
     elif said.way == "format":
         draft_checks.set_format(draft, said.setting, default)
-    return redirect(f"{start_check(visit, draft)}#findings")
+    path = start_check(visit, draft)
+    return redirect(f"{path}#findings" if path.endswith("/check") else path)
 
 
 @ROUTES.post("/data/import/{draft_id}/commit", Capability.IMPORT)

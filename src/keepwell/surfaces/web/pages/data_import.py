@@ -21,7 +21,7 @@ from keepwell.sources.fitting import fit_or_none
 from keepwell.sources.reader import readers
 from keepwell.sources.suggestion import Suggestion
 from keepwell.surfaces.web.paged import PageRoutes
-from keepwell.surfaces.web.pages.data_landing import start_check
+from keepwell.surfaces.web.pages.data_landing import job_or_none, start_check
 from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, tabs
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import Sheet
@@ -41,6 +41,7 @@ class Waiting:
     href: str
     size: str
     made_at: datetime
+    is_at_work: bool  # a job has it
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,11 @@ class UploadPage:
 def show_upload(visit: Here) -> Response:
     limit = visit.site.place.settings.upload_limit_mb
     waiting = tuple(
-        Waiting(d.name, f"/data/import/{d.draft_id}/mapping", size_words(d.size), d.made_at)
+        Waiting(
+            d.name, f"/data/jobs/{job}" if job else f"/data/import/{d.draft_id}/mapping", size_words(d.size), d.made_at, job is not None
+        )
         for d in drafts.drafts_of(visit.site.place, visit.who.user_id)
+        for job in [job_or_none(visit, d)]
     )
     page = UploadPage(visit.say("data.tab_wizard"), tabs(visit), waiting, ",".join(readers()), limit * MB, f"{limit:,} MB")
     return visit.html("data_upload.html", page=page, title=page.title)

@@ -109,7 +109,7 @@ def _chart(visit: Visit, known: dict[str, Kpi], shown: Read, brought: dict[tuple
         return key
 
     for (source, e), n in brought.items():
-        if chosen and e != chosen:
+        if e != chosen if chosen else e not in ends:
             continue
         weight = max(1, sum(ends[e].values()) if e in ends else 1)
         told = visit.say("data.brought", source=source, entity=entity_words(visit, e), n=f"{n:,}")
@@ -128,4 +128,13 @@ def _chart(visit: Visit, known: dict[str, Kpi], shown: Read, brought: dict[tuple
     figures = [[str(a), str(b), f"{n:,}"] for a, b, n in rows]
     drawn = {"nodes": list(nodes.values()), "links": links}
     sheet = Sheet("flow", heads, rows)
-    return Chart("flow", visit.say("data.flow"), "flow", drawn, sheet, height="high", note=visit.say("data.flow_note"), figures=figures)
+    return Chart(
+        "flow",
+        visit.say("data.flow"),
+        "flow",
+        drawn,
+        sheet,
+        height="high" if chosen else "highest",
+        note=visit.say("data.flow_note"),
+        figures=figures,
+    )

@@ -11,7 +11,7 @@ from keepwell.lake.records import ChangeKind, ChangeRecord
 from keepwell.lake.table import UPDATED
 from keepwell.surfaces.web.charts import Chart
 from keepwell.surfaces.web.paged import PageRoutes
-from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, tabs
+from keepwell.surfaces.web.pages.data_tabs import Tab, day_words, entity_words, tabs
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
@@ -20,7 +20,8 @@ ROUTES = PageRoutes()
 MONTHS, IMPORTS = 12, 20
 DAY = 10  # characters of an instant that are its day
 DATED = {ColumnType.DATE, ColumnType.INSTANT}
-THIN, EMPTY = 0.95, 0.5
+CLEARLY = 0.1  # by how much a share falls that is told of; with at least so many rows on each side:
+ENOUGH = 30
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,8 @@ class Filled:
     distinct: int | None
     freshest: str
     is_required: bool
-
-    @property
-    def tone(self) -> str:
-        return "" if self.share >= THIN else "warn" if self.share >= EMPTY else "worse"
+    fell_from: float | None  # the share before, where the last month's is clearly lower
+    last: float | None  # the share of the last month
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ class QualityPage:
     title: str
     tabs: tuple[Tab, ...]
     lines: tuple[EntityLine, ...]
+    days: dict[str, str]  # of each entity's last import
     entity: str
     rows: int
     columns: tuple[Filled, ...]
@@ -103,8 +103,9 @@ def quality(visit: Visit) -> QualityPage:
         charts = tuple(c for c in (_heat(visit, of, found), _rejections(visit, chosen, changes)) if c is not None)
     sheets = (_sheet(visit, columns), *(c.sheet for c in charts))
     by = _month_words(visit, entities()[chosen]) if chosen else ""
+    days = {line.name: day_words(visit, line.last.started_at) for line in lines if line.last}
     return QualityPage(
-        visit.say("data.title"), tabs(visit), lines, entity_words(visit, chosen) if chosen else "", rows, columns, charts, by, sheets
+        visit.say("data.title"), tabs(visit), lines, days, entity_words(visit, chosen) if chosen else "", rows, columns, charts, by, sheets
     )
 
 
@@ -143,10 +144,20 @@ def _columns(visit: Visit, of: Entity, found: _Found) -> tuple[Filled, ...]:
     return tuple(
         Filled(
             c.name, c.label[visit.locale], found.filled[c.name] / found.rows if found.rows else 0.0,
-            min(found.distinct[c.name], found.filled[c.name]), latest(c.name), c.is_required,
+            min(found.distinct[c.name], found.filled[c.name]), latest(c.name), c.is_required, *_fall(found, c.name),
         )
         for c in of.stored_columns
     )  # fmt: skip
+
+
+def _fall(found: _Found, name: str) -> tuple[float | None, float | None]:
+    """The filled share before the last month and in it, where it clearly fell."""
+    if len(found.months) < 2:
+        return None, None
+    *earlier, (_, rows, held) = found.months
+    before = sum(n for _, n, _ in earlier)
+    was, now = sum(h[name] for *_, h in earlier) / before, held[name] / rows
+    return (was, now) if min(before, rows) >= ENOUGH and was - now >= CLEARLY else (None, None)
 
 
 def _month_words(visit: Visit, of: Entity) -> str:
@@ -187,19 +198,16 @@ def _rejections(visit: Visit, name: str, changes: list[ChangeRecord]) -> Chart |
         return None
     places = [visit.moment(c.started_at) for c, _ in mine]
     kinds = (("taken", [e.read - e.rejected for _, e in mine], 1), ("rejected", [e.rejected for _, e in mine], 6))
+    heads = {"taken": visit.say("data.rows_taken"), "rejected": visit.say("rejected")}
     layers = [
-        {"name": visit.say(f"data.rows_{kind}"), "colour": colour, "values": values, "words": [f"{v:,}" for v in values]}
-        for kind, values, colour in kinds
+        {"name": heads[kind], "colour": colour, "values": values, "words": [f"{v:,}" for v in values]} for kind, values, colour in kinds
     ]
-    heads = (
-        Column("import_id", visit.say("import")),
-        *(Column(kind, visit.say(f"data.rows_{kind}"), is_number=True) for kind, *_ in kinds),
-    )
+    columns = (Column("import_id", visit.say("import")), *(Column(kind, heads[kind], is_number=True) for kind, *_ in kinds))
     rows = [[c.import_id, e.read - e.rejected, e.rejected] for c, e in mine]
     figures = [[place, f"{e.read - e.rejected:,}", f"{e.rejected:,}"] for place, (_, e) in zip(places, mine, strict=True)]
     drawn = {"places": places, "layers": layers, "bars": True}
     return Chart(
-        "rejections", visit.say("data.rejections"), "stack", drawn, Sheet("rejections", heads, rows), height="low", figures=figures
+        "rejections", visit.say("data.rejections"), "stack", drawn, Sheet("rejections", columns, rows), height="low", figures=figures
     )
 
 

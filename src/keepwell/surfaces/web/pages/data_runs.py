@@ -59,7 +59,9 @@ def list_runs(visit: Visit) -> RunsPage:
             len(run.definitions),
             published is not None and run.run_id == published.run_id,
             visit.known_run_or_none is not None and run.run_id == visit.known_run_or_none.run_id,
-            tuple((entity_words(visit, n), v, before[run.run_id].get(n) != v) for n, v in run.versions.items()),
+            tuple(
+                (entity_words(visit, n), v, bool(before[run.run_id]) and before[run.run_id].get(n) != v) for n, v in run.versions.items()
+            ),
         )
         for run in newest
     )

@@ -1,10 +1,15 @@
 """The parts of Data, and what they share."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
 
 from keepwell.access import users
 from keepwell.access.roles import Capability
 from keepwell.lake.entity import entities
+from keepwell.surfaces import figures
 from keepwell.surfaces.web.visit import Visit
 
 PARTS = (
@@ -40,6 +45,11 @@ def entity_words(visit: Visit, name: str) -> str:
     """An entity in words; one that is no more, by its name."""
     found = entities().get(name)
     return found.label[visit.locale] if found else name
+
+
+def day_words(visit: Visit, at: datetime) -> str:
+    """The day of an instant, in the workspace's time zone."""
+    return format_date(at.astimezone(ZoneInfo(visit.settings.timezone)), "medium", locale=figures.BABEL_LOCALES[visit.locale])
 
 
 def names_of_users(visit: Visit) -> dict[str, str]:

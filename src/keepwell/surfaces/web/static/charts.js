@@ -118,10 +118,11 @@
     // cells of a grid, from light to dark
     heat(d) {
       const known = d.cells.filter((c) => c.value !== null).map((c) => c.value);
+      const most = Math.max(...d.cells.filter((c) => c.value !== null && !(d.light === true && c.x === 0)).map((c) => c.value), 0.0001);
       return {
         ...base(), grid: { left: 8, right: 16, top: 8, bottom: 34, containLabel: true }, xAxis: { type: "category", data: d.columns, name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, splitArea: { show: false }, ...axis() }, yAxis: { type: "category", data: d.rows, inverse: d.inverse !== false, name: d.y, nameTextStyle: { color: colour("mute") }, ...axis() },
-        visualMap: { show: false, min: Math.min(...known, 0), max: Math.max(...d.cells.filter((c) => c.value !== null && !(d.light === true && c.x === 0)).map((c) => c.value), 0.0001), inRange: { color: [colour("accent-soft"), colour("series-2"), colour("series-1")] } },
-        series: [{ type: "heatmap", data: d.cells.filter((c) => c.value !== null).map((c) => ({ value: [c.x, c.y, c.value], cell: c })), label: { show: d.labels !== false, fontSize: 11, formatter: (f) => f.data.cell.label, color: colour("ink"), textBorderColor: colour("paper"), textBorderWidth: 2 }, itemStyle: { borderColor: colour("paper"), borderWidth: 1.5, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: colour("ink") } } }],
+        visualMap: { show: false, min: Math.min(...known, 0), max: most, inRange: { color: [colour("accent-soft"), colour("series-2"), colour("series-1")] } },
+        series: [{ type: "heatmap", data: d.cells.filter((c) => c.value !== null).map((c) => ({ value: [c.x, c.y, c.value], cell: c, label: { color: colour(c.value > most * 0.6 ? "paper" : "ink") } })), label: { show: d.labels !== false, fontSize: 11, formatter: (f) => f.data.cell.label }, itemStyle: { borderColor: colour("paper"), borderWidth: 1.5, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: colour("ink") } } }],
         tooltip: tooltip((f) => tip([f.data.cell.title, f.data.cell.words, f.data.cell.more])),
       };
     },
