@@ -4,11 +4,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from keepwell.core.clock import SystemClock
 from keepwell.core.errors import KeepwellError
 from keepwell.core.settings import EngineName
 from keepwell.core.workspace import Workspace
@@ -56,6 +58,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         _runs,
         _kpis,
         _store,
+        _jobs,
     )
     found: list[Finding] = []
     for check in checks:
@@ -196,3 +199,24 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
             f"{found.users}, {found.administrators} of them may manage users",
             first if found.users == 0 else "" if is_managed else advice,
         )
+
+
+def _jobs(workspace: Workspace) -> Iterator[Finding]:
+    """Whether jobs can be read, and whether somebody does those that wait."""
+    # their libraries take a second to load
+    from keepwell.surfaces.worker import database  # noqa: PLC0415 - see above
+    from keepwell.surfaces.worker.jobs import Jobs  # noqa: PLC0415 - see above
+
+    file = database.file_or_none(workspace)
+    if file is not None and not file.exists():
+        yield Finding("jobs", State.OK, "none yet")
+    else:
+        with closing(Jobs(workspace, SystemClock())) as jobs:
+            waiting = len(jobs.under_way())
+        yield Finding("jobs", State.OK, f"{waiting} under way")
+        if waiting and not database.is_worker_alive(workspace):
+            advice = "`keepwell serve` starts a worker with the pages, `keepwell worker` one alone."
+            yield Finding("worker", State.WARNING, f"none is at work, and {waiting} {'job waits' if waiting == 1 else 'jobs wait'}", advice)
+            return
+    is_alive = database.is_worker_alive(workspace)
+    yield Finding("worker", State.OK, "at work" if is_alive else "none is at work; `keepwell serve` starts one")

@@ -51,11 +51,18 @@ class JobStep:
     share: float | None = None  # 0 to 1
     done: int | None = None
     total: int | None = None
+    expected: float | None = None  # the seconds that it took the last time
 
     @property
     def seconds_left(self) -> float | None:
-        """As long as the rest takes at the pace until now; None where that can't be told."""
-        if self.state is not StepState.RUNNING or not self.seconds or self.share is None or not SURE <= self.share <= 1:
+        """As long as the rest takes: as the last time, or longer than that at the pace until now. None where that can't be told."""
+        if self.state is StepState.WAITING:
+            return self.expected
+        if self.state is not StepState.RUNNING or self.seconds is None:
+            return None
+        if self.expected is not None and self.seconds < self.expected:
+            return self.expected - self.seconds
+        if self.share is None or not SURE <= self.share <= 1:
             return None
         return self.seconds * (1 - self.share) / self.share
 
@@ -87,6 +94,13 @@ class Job:
         return next((s for s in self.steps if s.state is StepState.RUNNING), None)
 
     @property
+    def seconds_left(self) -> float | None:
+        """As long as it still takes; None where that can't be told of some step."""
+        left = [s.seconds_left for s in self.steps if s.state in {StepState.RUNNING, StepState.WAITING}]
+        known = [s for s in left if s is not None]
+        return sum(known) if self.state is State.RUNNING and known and len(known) == len(left) else None
+
+    @property
     def seconds(self) -> float | None:
         """How long it took, once it is over."""
         return (self.ended_at - self.started_at).total_seconds() if self.started_at and self.ended_at else None
@@ -95,4 +109,4 @@ class Job:
         """As the API and the stream of events tell it; instants are ISO 8601."""
         told = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
         steps = [{**asdict(s), "seconds_left": s.seconds_left} for s in self.steps]
-        return {**told, "result": dict(self.result), "steps": steps, "is_over": self.is_over}
+        return {**told, "result": dict(self.result), "steps": steps, "seconds_left": self.seconds_left, "is_over": self.is_over}

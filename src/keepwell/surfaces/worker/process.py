@@ -100,5 +100,7 @@ def _end(client: DBOSClient) -> None:
 
 
 def _until_input_ends(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # read past Python's own buffer, whose lock a thread that waits would keep when the process ends
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     stop.set()

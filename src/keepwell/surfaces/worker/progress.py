@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def steps_told(folder: Path, now: float | None = None) -> tuple[JobStep, ...]:
 def _step(told: dict[str, Any], at: float) -> JobStep:
     state = StepState(told["state"])
     seconds = max(0.0, at - told["began"]) if state is StepState.RUNNING else told["seconds"]
-    return JobStep(told["name"], state, seconds, told["share"], told["done"], told["total"])
+    return JobStep(told["name"], state, seconds, told["share"], told["done"], told["total"], told["expected"])
 
 
 def put_away(folder: Path, files: Sequence[Path] = ()) -> None:
@@ -59,17 +59,19 @@ def put_away(folder: Path, files: Sequence[Path] = ()) -> None:
 class JobProgress:
     """Writes where the job is, not too often, and raises :class:`StoppedError` once it was cancelled.
 
-    From the step ``final_step`` on it is brought to its end whatever is asked: nothing is left half-written. A job that goes on
+    ``expected`` tells how long steps took the last time. From the step ``final_step`` on it is brought to its end whatever is asked: nothing is left half-written. A job that goes on
     after its process died keeps the steps that it had told.
     """
 
-    def __init__(self, folder: Path, planned: Sequence[str] = (), final_step: str | None = None) -> None:
-        self._folder, self._final_step = folder, final_step
+    def __init__(
+        self, folder: Path, planned: Sequence[str] = (), final_step: str | None = None, expected: Mapping[str, float] | None = None
+    ) -> None:
+        self._folder, self._final_step, self._expected = folder, final_step, expected or {}
         known = read_json_or_none(folder / PROGRESS) or {}
         self._steps: list[dict[str, Any]] = [s for s in known.get("steps", []) if planned or s["state"] == StepState.DONE]
         self._is_final = bool(known.get("is_final", False))
         names = [s["name"] for s in self._steps]
-        self._steps += [_waiting(name) for name in planned if name not in names]
+        self._steps += [self._waiting(name) for name in planned if name not in names]
         self._told = 0.0
         self._is_counted = False
 
@@ -79,9 +81,9 @@ class JobProgress:
             self._is_final = True
         found = next((s for s in self._steps if s["name"] == step), None)
         if found is None:
-            found = _waiting(step)
+            found = self._waiting(step)
             self._steps.append(found)
-        found.update(_waiting(step) | {"state": StepState.RUNNING, "began": time.time()})
+        found.update(self._waiting(step) | {"state": StepState.RUNNING, "began": time.time()})
         self._is_counted = False
         self._tell()
 
@@ -119,6 +121,6 @@ class JobProgress:
         self._told = time.monotonic()
         write_json_atomically(self._folder / PROGRESS, {"steps": self._steps, "is_final": self._is_final})
 
-
-def _waiting(name: str) -> dict[str, Any]:
-    return {"name": name, "state": StepState.WAITING, "began": None, "seconds": None, "share": None, "done": None, "total": None}
+    def _waiting(self, name: str) -> dict[str, Any]:
+        nothing = dict.fromkeys(("began", "seconds", "share", "done", "total"))
+        return {"name": name, "state": StepState.WAITING, **nothing, "expected": self._expected.get(name)}

@@ -26,7 +26,7 @@ from keepwell.surfaces.worker.job import Kind, State
 from keepwell.surfaces.worker.progress import JobProgress, folder_of, put_away
 from keepwell.surfaces.worker.refresh import Refresh, definitions_mark, plan_of
 from keepwell.surfaces.worker.requests import files_of, import_from_json
-from keepwell.surfaces.worker.stages import STAGES, WRITE, FoundInFolder, Plan
+from keepwell.surfaces.worker.stages import PUBLISH, STAGES, TIDY_UP, WRITE, FoundInFolder, Plan
 
 LINES_TOLD = 100
 COMMIT = "commit"
@@ -95,7 +95,9 @@ def _step(name: str, work: Callable[[], Asked]) -> Asked:
 
 
 def _refresh(bench: Bench, asked: Asked) -> Asked:
-    progress = JobProgress(bench.folder, STAGES, final_step=WRITE)
+    last = runs.published_or_none(bench.lake)
+    expected = {PUBLISH: 0.0, TIDY_UP: 0.0, **last.seconds} if last else {}
+    progress = JobProgress(bench.folder, STAGES, final_step=WRITE, expected=expected)
     outcome = _step("begin", lambda: _begun(bench, asked, progress))
     if "state" in outcome:
         return outcome

@@ -26,6 +26,7 @@ ROUTES = PageRoutes()
 PAGE = Page("jobs", "/data/jobs", SEE, ROUTES, group=2, is_in_navigation=False)
 A_PAGE = 20
 MINUTE = 60
+TENTHS_TELL = 10  # seconds
 LOOK_EVERY = 0.7  # seconds between two looks of a listener
 LONGEST = 3600.0  # seconds after which a listener asks anew
 COUNTED = ("read", "inserted", "updated", "unchanged", "removed", "rejected")
@@ -113,8 +114,12 @@ def _took(visit: Visit, seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < MINUTE:
-        return visit.say("jobs.seconds", n=f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}")
+        return visit.say("jobs.seconds", n=f"{seconds:.1f}" if seconds < TENTHS_TELL and seconds != int(seconds) else f"{seconds:.0f}")
     return visit.say("jobs.minutes", minutes=int(seconds // MINUTE), seconds=int(seconds % MINUTE))
+
+
+def _left(visit: Visit, seconds: float | None) -> str:
+    return visit.say("jobs.left", time=_took(visit, float(max(1, round(seconds))))) if seconds is not None else ""
 
 
 def _result(visit: Visit, job: Job) -> str:
@@ -154,6 +159,7 @@ class JobPage:
     tone: str
     said: str  # in one sentence, for who hears the page
     took: str
+    left: str
     steps: tuple[StepLine, ...]
     is_worker_alive: bool
     counted: tuple[str, ...]
@@ -180,6 +186,7 @@ def _job_page(visit: Visit, job: Job) -> JobPage:
         TONES[job.state],
         _said(visit, job),
         _took(visit, job.seconds),
+        _left(visit, job.seconds_left),
         tuple(_step_line(visit, s) for s in job.steps),
         job.is_over or visit.site.jobs.is_worker_alive,
         COUNTED,
@@ -216,7 +223,7 @@ def _step_line(visit: Visit, step: JobStep) -> StepLine:
         if is_running and step.total and step.done is not None
         else "",
         took=_took(visit, float(round(step.seconds)) if is_running and step.seconds else step.seconds),
-        left=visit.say("jobs.left", time=_took(visit, float(round(step.seconds_left)))) if step.seconds_left is not None else "",
+        left=_left(visit, step.seconds_left) if is_running else "",
     )
 
 
