@@ -102,15 +102,15 @@ def company(folder: Path) -> Company:
     for entity, rows in _rows().items():
         surfaces.bring(entity, rows)
     surfaces.ask("refresh", "--as-of", AS_OF.isoformat())
-    return _with_people(surfaces)
+    return with_people(surfaces)
 
 
 def served_empty(folder: Path) -> Company:
     """A workspace in which nothing is yet, with the same people."""
-    return _with_people(Surfaces.made(folder))
+    return with_people(Surfaces.made(folder))
 
 
-def _with_people(surfaces: Surfaces) -> Company:
+def with_people(surfaces: Surfaces) -> Company:
     place = open_workspace(surfaces.folder)
     with store_of(place) as store, store.transaction() as session:
         at, actor = datetime(2026, 6, 1, tzinfo=UTC), Actor(None, "test")

@@ -25,12 +25,18 @@ PAGES = {
     "model": "/predictions/clv",
     "search": "/search?q=zhang",
     "account": "/account",
+    "sources": "/data",
+    "imports": "/data/imports",
+    "upload": "/data/import",
+    "quality": "/data/quality?entity=orders",
+    "runs": "/data/runs",
+    "lineage": "/data/lineage",
     "settings": "/settings",
     "users": "/settings/users",
     "tokens": "/settings/tokens",
     "audit": "/settings/audit",
 }
-ADMINISTRATORS = {"settings", "users", "tokens", "audit"}
+ADMINISTRATORS = {"sources", "imports", "upload", "quality", "runs", "lineage", "settings", "users", "tokens", "audit"}
 PATIENCE = 120_000  # milliseconds: a busy machine is no fault
 ARTEFACTS = Path(__file__).resolve().parents[3] / ".cache" / "screenshots"
 
