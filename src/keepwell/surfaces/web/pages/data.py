@@ -17,7 +17,7 @@ from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.pages import data_check, data_import, data_lineage, data_quality, data_runs
 from keepwell.surfaces.web.pages.data_landing import start_undo
 from keepwell.surfaces.web.pages.data_rejects import harmless_file
-from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, names_of_users, tabs
+from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, names_of_users, tabs, understood_words
 from keepwell.surfaces.web.refusals import MayNotError, NotFoundError
 from keepwell.surfaces.web.route import Routes
 from keepwell.surfaces.web.tables import Column, Sheet
@@ -150,6 +150,7 @@ class ImportPage:
     change: ChangeRecord
     line: ImportLine
     counts: tuple[tuple[str, EntityCounts], ...]
+    understood: tuple[str, ...]  # of each file
     has_rejected: bool
     can_undo: bool
     is_new: bool
@@ -179,6 +180,7 @@ def _import_page(visit: Visit, import_id: str) -> ImportPage:
         change=change,
         line=_import_line(visit, change, names_of_users(visit)),
         counts=tuple((entity_words(visit, c.entity), c) for c in change.entities),
+        understood=tuple(understood_words(visit, f.understood) for f in change.files),
         has_rejected=_rejected_file(visit, change).exists() and _may_take_rejected(visit, change),
         can_undo=can_undo,
         is_new=visit.asked("new") == "1",

@@ -21,7 +21,7 @@ from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.pages.data_import import Choice, draft_of, size_words
 from keepwell.surfaces.web.pages.data_landing import start_check, start_landing
 from keepwell.surfaces.web.pages.data_rejects import harmless_file
-from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, tabs
+from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, tabs, understood_words
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import Sheet
 from keepwell.surfaces.web.visit import Here, Visit, redirect
@@ -62,6 +62,7 @@ class CheckPage:
     missing: tuple[tuple[str, str, tuple[str, ...]], ...]
     feeders: tuple[str, ...]
     counts: tuple[tuple[str, EntityCounts], ...]
+    understood: str
     landing: int
     rejected: int
     refused: str
@@ -93,6 +94,7 @@ def _page(visit: Visit, draft: Draft) -> CheckPage:
         missing=tuple(_missing(visit, plain, obstacle.columns)) if obstacle and plain else (),
         feeders=feeders,
         counts=tuple((entity_words(visit, c.entity), c) for c in counts),
+        understood=understood_words(visit, check.understood or {}) if check else "",
         landing=sum(c.inserted + c.updated for c in counts),
         rejected=sum(c.rejected for c in counts),
         refused=", ".join(entity_words(visit, e) for e in check.refused) if check else "",

@@ -22,7 +22,7 @@ from keepwell.sources.reader import readers
 from keepwell.sources.suggestion import Suggestion
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.pages.data_landing import job_or_none, start_check
-from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, tabs
+from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, tabs, understood_words
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import Sheet
 from keepwell.surfaces.web.uploads import received
@@ -194,7 +194,7 @@ def _mapping_page(visit: Visit, draft: Draft) -> MappingPage:
         entity=entity_words(visit, chosen) if chosen else "",
         entities=tuple(Choice(n, label, n == chosen) for label, n in every),
         likely=tuple(Choice(n, entity_words(visit, n), n == chosen) for n in likely),
-        understood=", ".join(f"{k} {v}" for k, v in look.understood.items()),
+        understood=understood_words(visit, look.understood),
         columns=_file_columns(visit, plain, suggestion, look.columns, look.first_rows) if plain and suggestion else (),
         targets=tuple((t.column.name, _label(visit, t.column), t.is_needed) for t in targets(plain.entity)) if plain else (),
         constants=_constants(visit, plain) if plain else (),

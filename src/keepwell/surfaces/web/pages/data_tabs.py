@@ -1,5 +1,6 @@
 """The parts of Data, and what they share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -50,6 +51,17 @@ def entity_words(visit: Visit, name: str) -> str:
 def day_words(visit: Visit, at: datetime) -> str:
     """The day of an instant, in the workspace's time zone."""
     return format_date(at.astimezone(ZoneInfo(visit.settings.timezone)), "medium", locale=figures.BABEL_LOCALES[visit.locale])
+
+
+def understood_words(visit: Visit, understood: Mapping[str, str]) -> str:
+    """What was understood of a file, in words: encoding, delimiter, formats of columns."""
+
+    def word(text: str) -> str:
+        return visit.word_or(f"data.known_{text}", text)
+
+    # "orders.ordered_at" → "dates %d.%m.%Y": the column, then what was found of it
+    told = (f"{word(k)} {' '.join(word(part) for part in v.split(' ', 1))}" for k, v in understood.items())
+    return visit.say("data.comma").join(told)
 
 
 def names_of_users(visit: Visit) -> dict[str, str]:
