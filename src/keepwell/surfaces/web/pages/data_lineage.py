@@ -17,7 +17,8 @@ from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
 
 ROUTES = PageRoutes()
-MOST_KPIS = 40  # in the picture of one entity
+MOST_KPIS = 36  # in the picture of one entity; the table has them all
+FEW = 20  # things in a picture of common height
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _chart(visit: Visit, known: dict[str, Kpi], shown: Read, brought: dict[tuple
             rows.append([entity_words(visit, e), label, n])
     heads = (Column("from", visit.say("data.of_from")), Column("to", visit.say("data.of_to")), Column("n", visit.say("n"), is_number=True))
     figures = [[str(a), str(b), f"{n:,}"] for a, b, n in rows]
-    drawn = {"nodes": list(nodes.values()), "links": links}
+    drawn = {"nodes": list(nodes.values()), "links": links, "right": 230 if chosen else 130}
     sheet = Sheet("flow", heads, rows)
     return Chart(
         "flow",
@@ -134,7 +135,7 @@ def _chart(visit: Visit, known: dict[str, Kpi], shown: Read, brought: dict[tuple
         "flow",
         drawn,
         sheet,
-        height="high" if chosen else "highest",
+        height="high" if len(nodes) <= FEW else "highest",
         note=visit.say("data.flow_note"),
         figures=figures,
     )

@@ -129,7 +129,7 @@
     // who went from which group to which
     flow(d) {
       return {
-        ...base(), series: [{ type: "sankey", left: 8, right: 130, top: 12, bottom: 12, nodeAlign: "left", draggable: false, data: d.nodes.map((n, i) => ({ name: n.id, label: { formatter: n.name }, words: n.words, itemStyle: { color: series(n.colour ?? i) }, depth: n.depth })), links: d.links.map((l) => ({ source: l.from, target: l.to, value: l.value, words: l.words })), label: { color: colour("ink"), fontSize: 12 }, lineStyle: { color: "source", opacity: 0.28, curveness: 0.5 }, emphasis: { focus: "adjacency" } }],
+        ...base(), series: [{ type: "sankey", left: 8, right: d.right ?? 130, top: 12, bottom: 12, nodeAlign: "left", draggable: false, data: d.nodes.map((n, i) => ({ name: n.id, label: { formatter: n.name }, words: n.words, itemStyle: { color: series(n.colour ?? i) }, depth: n.depth })), links: d.links.map((l) => ({ source: l.from, target: l.to, value: l.value, words: l.words })), label: { color: colour("ink"), fontSize: 12 }, lineStyle: { color: "source", opacity: 0.28, curveness: 0.5 }, emphasis: { focus: "adjacency" } }],
         tooltip: tooltip((f) => tip([f.data.words])),
       };
     },
