@@ -24,8 +24,7 @@ from keepwell.surfaces.worker.requests import files_of, import_to_json
 from keepwell.surfaces.worker.stages import STAGES
 
 if TYPE_CHECKING:
-    from dbos import DBOSClient
-    from dbos._sys_db import WorkflowStatus
+    from dbos import DBOSClient, WorkflowStatus
 
 STATES = {"ENQUEUED": State.QUEUED, "DELAYED": State.QUEUED, "PENDING": State.RUNNING, "CANCELLED": State.CANCELLED, "ERROR": State.FAILED}
 UNDER_WAY = ["ENQUEUED", "PENDING"]
