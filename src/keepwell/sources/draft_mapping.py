@@ -14,7 +14,7 @@ from keepwell.core.files import read_json_or_none, write_atomically, write_json_
 from keepwell.core.workspace import Workspace
 from keepwell.lake.entity import Column, ColumnType, Entity, entity
 from keepwell.sources import mapping as mapping_files
-from keepwell.sources.drafts import LOOK, Draft
+from keepwell.sources.drafts import LOOK, Draft, set_options
 from keepwell.sources.evidence import SampleColumn
 from keepwell.sources.formats import Ambiguous
 from keepwell.sources.sampling import Look, look
@@ -67,11 +67,11 @@ def look_at(draft: Draft) -> Look:
     told = read_json_or_none(draft.folder / LOOK)
     if told is None:
         with named_as_uploaded(draft):
-            found = look(draft.file)
+            found = look(draft.file, options=draft.options)
         write_json_atomically(draft.folder / LOOK, asdict(found))
         return found
     columns = tuple(SampleColumn(c["name"], tuple(c["values"])) for c in told["columns"])
-    return Look(columns, tuple(tuple(r) for r in told["first_rows"]), told["understood"])
+    return Look(columns, tuple(tuple(r) for r in told["first_rows"]), told["understood"], tuple(told["sheets"]))
 
 
 @contextmanager
@@ -98,8 +98,14 @@ def suggestion_for(draft: Draft, workspace: Workspace, name: str) -> Suggestion:
 def suggest_mapping(draft: Draft, workspace: Workspace, name: str) -> Suggestion:
     """Write the suggested mapping to that entity."""
     found = suggestion_for(draft, workspace, name)
-    write_atomically(draft.mapping, to_yaml(found))
+    said = _options_said(draft)
+    told = yaml.safe_dump(said, allow_unicode=True, width=10_000) if said else ""
+    write_atomically(draft.mapping, to_yaml(found).replace("version: 1\n", f"version: 1\n{told}", 1))
     return found
+
+
+def _options_said(draft: Draft) -> dict[str, str]:
+    return {name: value for name, value in asdict(draft.options).items() if value is not None}
 
 
 def plain_or_none(draft: Draft) -> Plain | None:
@@ -132,7 +138,7 @@ def write_plain(draft: Draft, plain: Plain) -> None:
     if constants := {c: v for c, v in plain.constants.items() if c not in plain.columns and c not in plain.expressions}:
         spec["constants"] = constants
     top = {"version": 1, "timezone": plain.timezone, "dates": plain.dates, "decimal": plain.decimal}
-    written = {k: v for k, v in top.items() if v} | {"entities": {plain.entity.name: spec}}
+    written = {k: v for k, v in top.items() if v} | _options_said(draft) | {"entities": {plain.entity.name: spec}}
     write_text(draft, yaml.safe_dump(written, allow_unicode=True, sort_keys=False, width=10_000))
 
 
@@ -141,10 +147,12 @@ def write_text(draft: Draft, text: str) -> None:
     scratch = draft.folder / "changed" / "mapping.yaml"
     write_atomically(scratch, text)
     try:
-        mapping_files.read(scratch)
+        options = mapping_files.read(scratch).options
         scratch.replace(draft.mapping)
     finally:
         scratch.unlink(missing_ok=True)
+    if options != draft.options:
+        set_options(draft, options)
 
 
 def mapping_values(draft: Draft) -> Any:

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +18,7 @@ from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean, unk
 from keepwell.core.files import read_json_or_none, write_json_atomically
 from keepwell.core.ids import MAIN_SOURCE, check_source, new_id
 from keepwell.core.workspace import Workspace
-from keepwell.sources.reader import readers
+from keepwell.sources.reader import ReadOptions, readers
 
 RECORD, LOOK, MAPPING, CHECK = "draft.json", "look.json", "mapping.yaml", "check.json"
 KEPT_FOR = timedelta(days=7)
@@ -43,6 +43,7 @@ class Draft:
     by: str | None
     made_at: datetime
     source: str = MAIN_SOURCE
+    options: ReadOptions = field(default_factory=ReadOptions)  # what a person said of the file itself
 
     @property
     def mapping(self) -> Path:
@@ -158,8 +159,16 @@ def drafts_of(workspace: Workspace, by: str | None) -> list[Draft]:
 
 def set_source(draft: Draft, source: str) -> Draft:
     """Say where the file comes from: its ids are that source's."""
-    changed = Draft(**{**draft.__dict__, "source": check_source(source)})
+    changed = replace(draft, source=check_source(source))
     _write(changed)
+    return changed
+
+
+def set_options(draft: Draft, options: ReadOptions) -> Draft:
+    """Say how the file is read; it has to be looked at anew."""
+    changed = replace(draft, options=options)
+    _write(changed)
+    (draft.folder / LOOK).unlink(missing_ok=True)
     return changed
 
 
@@ -187,7 +196,7 @@ def remove_old(workspace: Workspace, at: datetime) -> None:
 def _write(draft: Draft) -> None:
     told: dict[str, Any] = {
         "name": draft.name, "file": draft.file.name, "size": draft.size, "sha256": draft.sha256, "by": draft.by,
-        "made_at": draft.made_at.isoformat(), "source": draft.source,
+        "made_at": draft.made_at.isoformat(), "source": draft.source, "options": asdict(draft.options),
     }  # fmt: skip
     write_json_atomically(draft.folder / RECORD, told)
 
@@ -198,7 +207,8 @@ def _read_or_none(folder: Path) -> Draft | None:
         return None
     made_at = datetime.fromisoformat(told["made_at"])
     file = folder / told["file"]
-    return Draft(folder.name, folder, told["name"], file, told["size"], told["sha256"], told["by"], made_at, told["source"])
+    options = ReadOptions(**told["options"])
+    return Draft(folder.name, folder, told["name"], file, told["size"], told["sha256"], told["by"], made_at, told["source"], options)
 
 
 def _unwritable(error: OSError) -> KeepwellError:

@@ -10,6 +10,7 @@ from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.engine.sql import quoted
 from keepwell.sources.evidence import SampleColumn
 from keepwell.sources.reader import Reading, ReadOptions, reader_for
+from keepwell.sources.readers.excel import sheet_names
 
 VALUES = 400
 FIRST_ROWS = 8
@@ -24,6 +25,7 @@ class Look:
     columns: tuple[SampleColumn, ...]
     first_rows: tuple[tuple[str | None, ...], ...]
     understood: dict[str, str]
+    sheets: tuple[str, ...] = ()  # of a workbook
 
 
 def sample(path: Path, progress: Progress | None = None) -> list[SampleColumn]:
@@ -45,7 +47,7 @@ def look(path: Path, first_rows: int = FIRST_ROWS, options: ReadOptions | None =
             rows = engine.rows(f"select {columns} from {raw.raw} where _record % {every} = 0 order by _record limit {VALUES}")
             first = engine.rows(f"select {columns} from {raw.raw} order by _record limit {first_rows}") if first_rows else []
         found = tuple(SampleColumn(name, tuple(row[i] for row in rows)) for i, (name, _) in enumerate(raw.columns))
-        return Look(found, tuple(tuple(row) for row in first), dict(raw.understood))
+        return Look(found, tuple(tuple(row) for row in first), dict(raw.understood), tuple(sheet_names(path)) if first_rows else ())
 
 
 def _beginning(path: Path, folder: Path) -> Path:

@@ -312,11 +312,48 @@ def test_a_mapping_is_remembered_and_used_for_the_next_file(browser: Browser, sh
 def test_what_the_file_does_not_say_stops_the_check_until_it_is_said(browser: Browser) -> None:
     path = _draft(browser, "Order No,Date,Total\n1,03/04/2025,5\n2,05/06/2025,6\n", "orders.csv")
     page = _checked(browser, path)
-    assert "nothing gives status" in page
+    assert "Nothing gives: Status (status)" in page
     page = _fix(browser, path, way="default", column="status", default="completed")
     assert "which are different days" in page
     page = _fix(browser, path, way="format", setting="dates", default="%d/%m/%Y")
     assert _counts(page, "orders") == [2, 2, 0, 0, 0, 0]
+    _forget(browser, path)
+
+
+def test_a_file_in_an_encoding_that_nobody_can_know_is_read_as_the_person_says(browser: Browser, work: Working) -> None:
+    content = "customer_id;name;country\nE-1;Jürgen Müller;DE\nE-2;Zoë Weiß;AT\n".encode("windows-1252")
+    path = _draft(browser, content, "Kunden.csv")
+    asked = html.unescape(browser.get(f"{path}/mapping").text)
+    assert "The text of this file can't be read" in asked
+    assert "Kunden.csv is not UTF-8" in asked
+    wrong = browser.client.post(f"{path}/reading", data={"encoding": "shift_jis", "form_token": browser.token()})
+    assert (wrong.status_code, "Kunden.csv is not shift_jis" in html.unescape(wrong.text)) == (400, True)
+    answer = browser.client.post(f"{path}/reading", data={"encoding": "windows-1252", "form_token": browser.token()})
+    assert answer.headers["location"] == f"{path}/mapping"
+    assert "Jürgen Müller" in html.unescape(browser.get(f"{path}/mapping").text)
+    browser.client.post(f"{path}/entity", data={"entity": "customers", "form_token": browser.token()})
+    assert _counts(_checked(browser, path, constant_name=["kind"], constant_value=["person"]), "customers")[:2] == [2, 2]
+    # the mapping says it too, for the next file and for the command line
+    assert "encoding: windows-1252" in browser.get(f"{path}/mapping.yaml").text
+    _landed(browser, work, path)
+    with work.lake.engine() as engine:
+        work.lake.snapshot().register(engine, "profiles")
+        assert ("Jürgen Müller",) in engine.rows("select name from profiles")
+
+
+def test_another_sheet_of_a_workbook_can_be_chosen(browser: Browser) -> None:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    notes, orders = book.create_sheet("Notes", 0), book.create_sheet("Orders", 1)
+    notes.append(["About"])
+    notes.append(["made by hand"])
+    orders.append(["order_id", "ordered_at", "status", "amount"])
+    orders.append(["1", "2026-01-05", "completed", 5])
+    book.save(out)
+    path = _draft(browser, out.getvalue(), "book.xlsx")
+    assert "<option >Orders</option>" in browser.get(f"{path}/mapping").text
+    browser.client.post(f"{path}/reading", data={"sheet": "Orders", "form_token": browser.token()})
+    assert _as_shown(browser, path)["target"] == ["order_id", "ordered_at", "status", "amount"]
+    assert _counts(_checked(browser, path), "orders")[:2] == [1, 1]
     _forget(browser, path)
 
 

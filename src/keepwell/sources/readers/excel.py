@@ -17,6 +17,7 @@ from keepwell.sources.readers import encoding as encodings
 from keepwell.sources.readers.packed import check_unpacked_size
 
 BATCH = 50_000
+ENDINGS = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 
 
 def read(source: Path, reading: Reading) -> RawFile:
@@ -55,6 +56,16 @@ def read(source: Path, reading: Reading) -> RawFile:
         (),
         lines_of,
     )
+
+
+def sheet_names(source: Path) -> list[str]:
+    """The sheets of a workbook; none of a file that is no workbook. It has been read before, so that it is known to be harmless."""
+    if source.suffix.lower() not in ENDINGS:
+        return []
+    try:
+        return CalamineWorkbook.from_path(source).sheet_names
+    except (CalamineError, OSError):
+        return []
 
 
 def _sheet(source: Path, name: str | None) -> CalamineSheet:

@@ -14,7 +14,7 @@ from keepwell.lake.records import ChangeKind, ChangeRecord, EntityCounts, folder
 from keepwell.sources.imports import REJECTED_FILE
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
-from keepwell.surfaces.web.pages import data_check, data_import, data_lineage, data_quality, data_runs
+from keepwell.surfaces.web.pages import data_check, data_import, data_lineage, data_quality, data_runs, data_upload
 from keepwell.surfaces.web.pages.data_landing import start_undo
 from keepwell.surfaces.web.pages.data_rejects import harmless_file
 from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, names_of_users, tabs, understood_words
@@ -244,6 +244,8 @@ PAGE = Page(
     "data",
     "/data",
     Capability.SEE_DATA,
-    _all_routes([ROUTES, data_import.ROUTES, data_check.ROUTES, data_quality.ROUTES, data_runs.ROUTES, data_lineage.ROUTES]),
+    _all_routes(
+        [ROUTES, data_upload.ROUTES, data_import.ROUTES, data_check.ROUTES, data_quality.ROUTES, data_runs.ROUTES, data_lineage.ROUTES]
+    ),
     group=3,
 )

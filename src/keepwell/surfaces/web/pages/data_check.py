@@ -18,10 +18,11 @@ from keepwell.sources.draft_mapping import Plain, targets
 from keepwell.sources.drafts import Draft
 from keepwell.sources.findings import Cause, Finding
 from keepwell.surfaces.web.paged import PageRoutes
-from keepwell.surfaces.web.pages.data_import import Choice, draft_of, size_words
+from keepwell.surfaces.web.pages.data_import import Choice
 from keepwell.surfaces.web.pages.data_landing import start_check, start_landing
 from keepwell.surfaces.web.pages.data_rejects import harmless_file
 from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, tabs, understood_words
+from keepwell.surfaces.web.pages.data_upload import draft_of, size_words
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import Sheet
 from keepwell.surfaces.web.visit import Here, Visit, redirect
@@ -59,6 +60,7 @@ class CheckPage:
     size: str
     check: Check | None
     obstacle: Obstacle | None
+    obstacle_words: str
     missing: tuple[tuple[str, str, tuple[str, ...]], ...]
     feeders: tuple[str, ...]
     counts: tuple[tuple[str, EntityCounts], ...]
@@ -91,6 +93,7 @@ def _page(visit: Visit, draft: Draft) -> CheckPage:
         size=size_words(draft.size),
         check=check,
         obstacle=obstacle,
+        obstacle_words=_obstacle_words(visit, obstacle, plain) if obstacle else "",
         missing=tuple(_missing(visit, plain, obstacle.columns)) if obstacle and plain else (),
         feeders=feeders,
         counts=tuple((entity_words(visit, c.entity), c) for c in counts),
@@ -108,6 +111,14 @@ def _missing(visit: Visit, plain: Plain, columns: Iterable[str]) -> Iterable[tup
     for name in columns:
         column = plain.entity.column(name)
         yield name, column.label[visit.locale], column.allowed
+
+
+def _obstacle_words(visit: Visit, obstacle: Obstacle, plain: Plain | None) -> str:
+    """Why the check could not be made, in the person's language where it is one of the common reasons."""
+    if obstacle.columns and plain is not None:
+        labels = (f"{plain.entity.column(c).label[visit.locale]} ({c})" for c in obstacle.columns)
+        return visit.say("data.nothing_gives", columns=visit.say("data.comma").join(labels))
+    return visit.say(f"data.{obstacle.setting}_two_ways") if obstacle.setting else obstacle.message
 
 
 def _unused_columns(draft: Draft, plain: Plain) -> tuple[str, ...]:

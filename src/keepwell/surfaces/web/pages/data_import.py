@@ -1,109 +1,33 @@
-"""The import wizard, first half: a file is uploaded, and what it holds is said."""
+"""The import wizard, second step: which column of the file is which of the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Form
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from keepwell.access.roles import Capability
-from keepwell.core.errors import KeepwellError, WrongUseError
+from keepwell.core.errors import KeepwellError
 from keepwell.lake.entity import Column, entities
 from keepwell.sources import draft_mapping, drafts
 from keepwell.sources.draft_mapping import Plain, targets
-from keepwell.sources.drafts import MB, Draft
+from keepwell.sources.drafts import Draft
 from keepwell.sources.evidence import Evidence, SampleColumn
 from keepwell.sources.fitting import fit_or_none
-from keepwell.sources.reader import readers
+from keepwell.sources.reader import UnknownEncodingError
 from keepwell.sources.suggestion import Suggestion
 from keepwell.surfaces.web.paged import PageRoutes
-from keepwell.surfaces.web.pages.data_landing import job_or_none, start_check
+from keepwell.surfaces.web.pages.data_landing import start_check
 from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, tabs, understood_words
-from keepwell.surfaces.web.refusals import NotFoundError
+from keepwell.surfaces.web.pages.data_upload import ENCODINGS, asked_reading, draft_of, size_words
 from keepwell.surfaces.web.tables import Sheet
-from keepwell.surfaces.web.uploads import received
 from keepwell.surfaces.web.visit import Here, Visit, redirect
 
 ROUTES = PageRoutes()
 VALUES_SHOWN = 4
 ALL_FIT = 0.995
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """An upload that was not imported yet."""
-
-    name: str
-    href: str
-    size: str
-    made_at: datetime
-    is_at_work: bool  # a job has it
-
-
-@dataclass(frozen=True)
-class UploadPage:
-    """The first step: a file is chosen."""
-
-    title: str
-    tabs: tuple[Tab, ...]
-    waiting: tuple[Waiting, ...]
-    endings: str
-    most_bytes: int
-    most: str
-    sheets: tuple[Sheet, ...] = ()
-
-
-@ROUTES.get("/data/import", Capability.IMPORT)
-def show_upload(visit: Here) -> Response:
-    limit = visit.site.place.settings.upload_limit_mb
-    waiting = tuple(
-        Waiting(
-            d.name, f"/data/jobs/{job}" if job else f"/data/import/{d.draft_id}/mapping", size_words(d.size), d.made_at, job is not None
-        )
-        for d in drafts.drafts_of(visit.site.place, visit.who.user_id)
-        for job in [job_or_none(visit, d)]
-    )
-    page = UploadPage(visit.say("data.tab_wizard"), tabs(visit), waiting, ",".join(readers()), limit * MB, f"{limit:,} MB")
-    return visit.html("data_upload.html", page=page, title=page.title)
-
-
-@ROUTES.post("/data/import", Capability.IMPORT)
-async def upload(visit: Here) -> Response:
-    """Take the file, look at it, and suggest what it is; a file that can't be read leaves nothing behind."""
-    draft = await received(visit)
-    await run_in_threadpool(_suggest_or_forget, visit, draft)
-    path = f"/data/import/{draft.draft_id}/mapping"
-    if "x-file-name" in visit.request.headers:
-        # a script sent it, which has to know where to go instead of being led there
-        return Response(status_code=201, headers={"Location": path})
-    return redirect(path)
-
-
-def _suggest_or_forget(visit: Visit, draft: Draft) -> None:
-    try:
-        likely = draft_mapping.likely_entities(draft, visit.site.place)
-        draft_mapping.suggest_mapping(draft, visit.site.place, likely[0])
-    except KeepwellError:
-        drafts.forget(draft)
-        raise
-    visit.note("uploaded", "upload", draft.draft_id, file=draft.name, bytes=float(draft.size))
-
-
-def draft_of(visit: Visit, draft_id: str) -> Draft:
-    """The person's own draft."""
-    try:
-        return drafts.draft_of(visit.site.place, draft_id, visit.who.user_id)
-    except WrongUseError:
-        raise NotFoundError(visit.say("data.no_upload"), visit.say("data.no_upload_hint")) from None
-
-
-def size_words(size: int) -> str:
-    """A file's size as people read it."""
-    return f"{size / MB:,.1f} MB" if size >= MB else f"{max(1, size // 1024):,} KB"
 
 
 @dataclass(frozen=True)
@@ -161,6 +85,9 @@ class MappingPage:
     decimal_signs: tuple[str, ...]
     text: str
     remembered: tuple[str, ...]
+    encodings: tuple[tuple[str, str], ...]  # none where the file is no text
+    is_delimited: bool
+    workbook: tuple[str, ...]  # its sheets
     error: str | None = None
     hint: str | None = None
     sheets: tuple[Sheet, ...] = ()
@@ -168,7 +95,12 @@ class MappingPage:
 
 @ROUTES.get("/data/import/{draft_id}/mapping", Capability.IMPORT)
 def show_mapping(visit: Here, draft_id: str) -> Response:
-    return _shown(visit, draft_of(visit, draft_id))
+    draft = draft_of(visit, draft_id)
+    try:
+        draft_mapping.look_at(draft)
+    except UnknownEncodingError as error:
+        return asked_reading(visit, draft, error)
+    return _shown(visit, draft)
 
 
 def _shown(visit: Visit, draft: Draft, error: KeepwellError | None = None) -> Response:
@@ -204,6 +136,9 @@ def _mapping_page(visit: Visit, draft: Draft) -> MappingPage:
         decimal_signs=tuple(draft_mapping.open_formats(suggestion, "decimal")) if suggestion else (),
         text=draft.mapping.read_text(encoding="utf-8"),
         remembered=tuple(p.name for p in draft_mapping.known_mappings(place)),
+        encodings=ENCODINGS if "encoding" in look.understood else (),
+        is_delimited="delimiter" in look.understood,
+        workbook=look.sheets,
     )
 
 
@@ -354,12 +289,3 @@ def take_mapping(visit: Here, draft_id: str) -> Response:
         headers={"Content-Disposition": 'attachment; filename="mapping.yaml"'},
         media_type="application/yaml; charset=utf-8",
     )
-
-
-@ROUTES.post("/data/import/{draft_id}/forget", Capability.IMPORT)
-def forget(visit: Here, draft_id: str) -> Response:
-    """Remove the upload without importing it."""
-    draft = draft_of(visit, draft_id)
-    drafts.forget(draft)
-    visit.note("removed", "upload", draft_id, file=draft.name)
-    return redirect("/data/import")

@@ -18,6 +18,7 @@ from keepwell.surfaces.web.visit import Visit
 
 ROUTES = PageRoutes()
 MONTHS, IMPORTS = 12, 20
+EXACT_UP_TO = 200_000  # rows; of more, different values are estimated
 DAY = 10  # characters of an instant that are its day
 DATED = {ColumnType.DATE, ColumnType.INSTANT}
 CLEARLY = 0.1  # by how much a share falls that is told of; with at least so many rows on each side:
@@ -68,6 +69,7 @@ class QualityPage:
     columns: tuple[Filled, ...]
     charts: tuple[Chart, ...]
     by_month_of: str
+    is_exact: bool  # the numbers of different values
     sheets: tuple[Sheet, ...]
 
 
@@ -105,7 +107,17 @@ def quality(visit: Visit) -> QualityPage:
     by = _month_words(visit, entities()[chosen]) if chosen else ""
     days = {line.name: day_words(visit, line.last.started_at) for line in lines if line.last}
     return QualityPage(
-        visit.say("data.title"), tabs(visit), lines, days, entity_words(visit, chosen) if chosen else "", rows, columns, charts, by, sheets
+        visit.say("data.title"),
+        tabs(visit),
+        lines,
+        days,
+        entity_words(visit, chosen) if chosen else "",
+        rows,
+        columns,
+        charts,
+        by,
+        rows <= EXACT_UP_TO,
+        sheets,
     )
 
 
@@ -122,7 +134,8 @@ def _ask(lake: Lake, of: Entity) -> _Found:
     stored = of.stored_columns
     month = f"strftime({quoted(of.month_of or UPDATED)}, '%Y-%m')"
     counts = ", ".join(f"count({quoted(c.name)})" for c in stored)
-    distinct = ", ".join(f"approx_count_distinct({quoted(c.name)})" for c in stored)
+    is_exact = lake.snapshot().rows(of.name) <= EXACT_UP_TO
+    distinct = ", ".join(f"count(distinct {quoted(c.name)})" if is_exact else f"approx_count_distinct({quoted(c.name)})" for c in stored)
     latest = ", ".join(f"max({quoted(c.name)})" if c.type in DATED else "NULL" for c in stored)
     with lake.engine() as engine:
         engine.register(lake.snapshot().table(of.name))
