@@ -1,19 +1,23 @@
 """Uploads by the worker: checked, landed by the mapping that was checked, taken back; each once, whatever dies meanwhile."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from dbos import DBOSClient
 
 from factories.working import Working, working
-from keepwell.core.clock import SystemClock
+from keepwell.core.clock import FixedClock, SystemClock
 from keepwell.core.settings import Settings
 from keepwell.core.workspace import create_workspace
 from keepwell.lake import journal
 from keepwell.lake.records import ChangeKind
 from keepwell.sources import draft_checks, draft_mapping, drafts
 from keepwell.sources.drafts import Draft, Upload
+from keepwell.surfaces.worker import database
 from keepwell.surfaces.worker.job import State
+from keepwell.surfaces.worker.pruning import prune
 
 pytestmark = pytest.mark.slow
 
@@ -87,3 +91,15 @@ def test_an_upload_that_can_not_land_stays_and_says_why(empty: Working) -> None:
     assert "nothing gives ordered_at" in (failed.error or "")
     assert drafts.drafts_of(empty.place, "usr_olga") == [draft]
     assert empty.lake.changes() == []
+
+
+def test_an_upload_that_waited_for_a_week_goes_when_the_worker_tidies_up(empty: Working) -> None:
+    draft = _draft(empty)
+    empty.jobs.jobs()  # makes the database
+    client = DBOSClient(system_database_url=database.address(empty.place))
+    try:
+        for days, is_there in ((6, True), (8, False)):
+            prune(empty.place, FixedClock(draft.made_at + timedelta(days=days)), client)
+            assert draft.folder.exists() is is_there
+    finally:
+        client.destroy()
