@@ -1,5 +1,6 @@
 """SQL in named steps: an error shows which step is to blame, and its text."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from keepwell.core.progress import StoppedError
 from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.engine.protocol import TableSnapshot
 from keepwell.engine.sql import SqlError, Steps, literal, names, quoted
@@ -44,6 +46,32 @@ def test_an_error_names_the_step_to_blame_and_shows_its_sql(engine: DuckDBEngine
     assert "'culprit'" in caught.value.message
     assert broken in str(caught.value.hint)
     assert "select 1 as n" not in str(caught.value)
+
+
+class Stopping:
+    """Somebody asks to stop while the query runs."""
+
+    def start(self, step: str) -> None: ...
+
+    def advance(self, share: float) -> None:
+        del share
+        raise StoppedError
+
+    def count(self, done: int, total: int) -> None: ...
+
+    def check(self) -> None:
+        raise StoppedError
+
+    def finish(self, note: str = "") -> None: ...
+
+
+def test_a_query_that_shall_stop_is_interrupted_and_the_engine_goes_on(tmp_path: Path) -> None:
+    with DuckDBEngine(Resources(tmp_path / "spill"), progress=Stopping()) as engine:
+        began = time.monotonic()
+        with pytest.raises(StoppedError):
+            engine.rows("select count(*) from range(10_000_000) a, range(10_000_000) b where (a.range * b.range) % 7 = 3")
+        assert time.monotonic() - began < 60
+        assert engine.value("select 1") == 1
 
 
 def test_an_error_of_a_single_statement_shows_it(engine: DuckDBEngine) -> None:

@@ -1,6 +1,6 @@
 """Compaction and vacuum change no row and take no version that somebody needs."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from factories.shop import Shop
@@ -40,6 +40,29 @@ def test_an_import_can_be_undone_after_compaction(tmp_path: Path) -> None:
     maintenance.compact(shop.lake, shop.clock)
     shop.undo(last.import_id)
     assert shop.rows("orders", "order_id") == [(str(i),) for i in range(IMPORTS - 1)]
+
+
+def test_vacuum_keeps_what_a_run_under_way_reads_until_it_lets_go(tmp_path: Path) -> None:
+    shop = filled(tmp_path)
+    versions = runs.pinned_versions(shop.lake)
+    runs.hold(shop.lake, "run_under_way", versions)
+    known = shop.rows("orders", versions=versions)
+    shop.bring("orders", f"{HEADER}0,c0,2026-05-01 10:00:00,completed,99,GBP\n")
+    present = len(shop.lake.snapshot().data_files("orders"))
+    maintenance.vacuum(shop.lake, shop.clock, timedelta(days=-36_500))
+    assert shop.rows("orders", versions=versions) == known
+    assert files(shop) == present + 1
+    runs.let_go(shop.lake, "run_under_way")
+    maintenance.vacuum(shop.lake, shop.clock, timedelta(days=-36_500))
+    assert files(shop) == present
+
+
+def test_what_a_run_held_long_ago_is_forgotten(tmp_path: Path) -> None:
+    shop = filled(tmp_path)
+    runs.hold(shop.lake, "run_dead", {"orders": 1})
+    assert runs.held_versions(shop.lake, datetime.now(UTC) - timedelta(days=7)) == [{"orders": 1}]
+    assert runs.held_versions(shop.lake, datetime.now(UTC) + timedelta(days=1)) == []
+    assert runs.held_versions(shop.lake, datetime.now(UTC) - timedelta(days=7)) == []
 
 
 def test_vacuum_keeps_the_present_and_every_runs_version_and_deletes_the_rest(tmp_path: Path) -> None:

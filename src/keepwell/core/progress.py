@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from keepwell.core.errors import KeepwellError
 
-
-class StoppedError(KeepwellError):
-    """The work was asked to stop, and stopped before anything of it counted."""
+class StoppedError(Exception):
+    """The work was asked to stop, and stopped before anything of it counted. No error that anybody mends, so nothing on its way catches it."""
 
 
 class Progress(Protocol):

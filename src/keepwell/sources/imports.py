@@ -329,20 +329,20 @@ def _mostly_wrong(job: _Import, counted: Sequence[EntityCounts]) -> tuple[str, .
 def _causes(job: _Import) -> str:
     """The commonest reasons, each with its count and first line."""
     found = rejects.lines(job.rejected[:200_000], job.files)
-    by_cause: Counter[str] = Counter(_cause(r.reason) for r in found)
-    first = {_cause(r.reason): r for r in reversed(found)}
+    by_cause: Counter[str] = Counter(cause(r.reason) for r in found)
+    first = {cause(r.reason): r for r in reversed(found)}
     lines = []
-    for cause, count in by_cause.most_common(CAUSES_SHOWN):
-        example = first[cause]
+    for reason, count in by_cause.most_common(CAUSES_SHOWN):
+        example = first[reason]
         place = f"{example.file}, line {example.line:,}" if example.line else example.entity
         lines.append(f"  {count:,} × {place}: {example.reason}")
     return "\n".join(lines)
 
 
-def _cause(reason: str) -> str:
+def cause(reason: str) -> str:
     """A reason without the value that it quotes."""
     before, _, rest = reason.partition('"')
-    return before + rest.rpartition('"')[2] if rest else reason
+    return before.rstrip() + rest.rpartition('"')[2] if rest else reason
 
 
 def _land(job: _Import, checked: Sequence[CheckedEntity], counted: Sequence[EntityCounts], rejected_file: Path | None) -> ImportReport:

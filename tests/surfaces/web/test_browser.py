@@ -35,8 +35,9 @@ PAGES = {
     "users": "/settings/users",
     "tokens": "/settings/tokens",
     "audit": "/settings/audit",
+    "jobs": "/data/jobs",
 }
-ADMINISTRATORS = {"sources", "imports", "upload", "quality", "runs", "lineage", "settings", "users", "tokens", "audit"}
+ADMINISTRATORS = {"sources", "imports", "upload", "quality", "runs", "lineage", "settings", "users", "tokens", "audit", "jobs"}
 PATIENCE = 120_000  # milliseconds: a busy machine is no fault
 ARTEFACTS = Path(__file__).resolve().parents[3] / ".cache" / "screenshots"
 
@@ -142,6 +143,32 @@ def test_a_bar_leads_to_its_rows_and_a_chart_to_its_table_and_picture(browser: B
     with page.expect_download() as taken:
         page.click("button[data-picture=trend]")
     assert Path(taken.value.path()).read_bytes().startswith(b"\x89PNG")
+    assert wrong == []
+    page.context.close()
+
+
+def test_a_job_is_watched_from_anywhere_and_cancelled(browser: Browser, address: str) -> None:
+    page, wrong = _signed_in(browser, address, "operations")
+    _opened(page, f"{address}/data/jobs")
+    page.click("main form[action='/data/refresh'] button")
+    page.wait_for_url("**/data/jobs/job_*")
+    # nobody is at work here
+    page.wait_for_selector("#job .alert-warning")
+    page.screenshot(path=ARTEFACTS / "job.png", full_page=True)
+    assert faults_or_skip(page) == []
+    job = page.url
+    page.goto(f"{address}/retention")
+    page.click("#jobs-now a")
+    page.wait_for_url(job)
+    watching = page.context.new_page()
+    watching.goto(job)
+    page.on("dialog", lambda d: d.accept())
+    page.click("form[action$=cancel] button")
+    page.wait_for_selector("text=It was cancelled")
+    # told to who watches, without loading anything anew
+    watching.wait_for_selector("text=It was cancelled")
+    assert watching.inner_text("#job-said") == "cancelled"
+    assert watching.locator("form[action$=cancel]").count() == 0
     assert wrong == []
     page.context.close()
 

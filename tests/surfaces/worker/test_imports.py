@@ -23,6 +23,7 @@ from keepwell.surfaces.worker.progress import folder_of
 from keepwell.surfaces.worker.pruning import prune
 
 ORDERS = 40_000
+HEADER = "order_id,customer_id,ordered_at,status,amount,currency\n"
 OLGA = "Olga"
 
 
@@ -72,6 +73,7 @@ def test_an_import_that_is_killed_on_its_way_loses_and_doubles_nothing(empty: Wo
         job = empty.over(job_id)
     assert (job.state, job.kind, job.error) == (State.DONE, Kind.IMPORT, None)
     (counts,) = job.result["entities"]
+    assert job.about == "orders.csv"
     assert (counts["entity"], counts["read"], counts["inserted"], counts["rejected"]) == ("orders", ORDERS, ORDERS - 1, 1)
     assert _rows(empty.lake) == ORDERS - 1
     assert [c.import_id for c in empty.lake.changes()] == [job.result["import_id"]]
@@ -86,10 +88,18 @@ def test_an_import_waits_with_its_kind_is_refused_with_a_reason_and_is_forgotten
     (empty.folder / "uploads" / "words.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     good = empty.jobs.start_import(ImportRequest((file,), "orders", is_dry_run=True), asked_by=OLGA)
     bad = empty.jobs.start_import(ImportRequest((empty.folder / "uploads" / "words.csv",), "orders"), asked_by=OLGA)
+    (empty.folder / "uploads" / "worse.csv").write_text(f"{HEADER}1,c,never,completed,1,CNY\n2,c,never,completed,1,CNY\n", encoding="utf-8")
+    worse = empty.jobs.start_import(ImportRequest((empty.folder / "uploads" / "worse.csv",), "orders"), asked_by=OLGA)
     with empty.worker():
-        dry, failed = empty.over(good), empty.over(bad)
+        dry, failed, refused = empty.over(good), empty.over(bad), empty.over(worse)
     assert (dry.state, dry.result["import_id"], dry.result["rejected"]) == (State.DONE, None, 1)
-    assert dry.result["lines"][0]["line"] == 2
+    # which row and why, but no value of it: no erasure reaches what is told of jobs
+    assert (dry.result["lines"][0]["line"], dry.result["lines"][0]["file"]) == (2, "orders.csv")
+    assert "is no moment between 1900 and 2199" in dry.result["lines"][0]["reason"]
+    assert "soon" not in str(dry)
+    assert refused.state is State.FAILED
+    assert "2 × worse.csv, line 2: ordered_at is no moment" in " ".join((refused.error or "").split())
+    assert "never" not in str(refused)
     assert (failed.state, failed.result) == (State.FAILED, {})
     assert "None of the columns a, b" in (failed.error or "")
     assert "keepwell map" in (failed.hint or "")
@@ -97,7 +107,7 @@ def test_an_import_waits_with_its_kind_is_refused_with_a_reason_and_is_forgotten
     client = DBOSClient(system_database_url=database.address(empty.place))
     try:
         assert prune(empty.place, FixedClock(SystemClock().now() + timedelta(days=89)), client) == 0
-        assert prune(empty.place, FixedClock(SystemClock().now() + timedelta(days=91)), client) == 2
+        assert prune(empty.place, FixedClock(SystemClock().now() + timedelta(days=91)), client) == 3
     finally:
         client.destroy()
     assert empty.jobs.jobs() == []

@@ -11,6 +11,33 @@ from keepwell.surfaces.worker.job import State, StepState
 from keepwell.surfaces.worker.progress import folder_of
 
 OLGA = "Olga"
+OWN_KPI = """
+- name: web_order_share
+  title: {en: "Web order share", zh: "网店订单占比"}
+  meaning: {en: "Share of completed orders that came by the web.", zh: "网店成交的已完成订单占比。"}
+  formula: {en: "completed orders by web ÷ completed orders", zh: "网店已完成订单数 ÷ 已完成订单数"}
+  pitfalls: {en: "Orders in a store after a visit count as store.", zh: "浏览后到店下单的计为门店。"}
+  kind: ratio
+  fact: orders
+  time: ordered_on
+  where: "status = 'completed'"
+  numerator: "count(*) filter (where channel = 'web')"
+  denominator: "count(*)"
+  unit: share
+  better: up
+  additivity: non
+  dimensions: [country, region]
+  version: 1
+  example:
+    # of two completed orders one came by the web
+    rows:
+      orders:
+        - {order_id: a1, customer_id: ann, ordered_on: 2026-10-03, status: completed, channel: web, amount: 80, currency: CNY}
+        - {order_id: b1, customer_id: bob, ordered_on: 2026-10-11, status: completed, channel: store, amount: 120, currency: CNY}
+    period: 2026-10
+    value: 0.5
+    n: 2
+"""
 
 
 @pytest.mark.slow
@@ -74,6 +101,34 @@ def test_a_refresh_that_is_cancelled_publishes_nothing_and_the_next_one_waits_fo
     assert [j.job_id for j in work.jobs.jobs()] == [second, first]
     assert [j.asked_by for j in work.jobs.jobs(limit=1, offset=1)] == [OLGA]
     assert work.jobs.under_way() == []
+
+
+@pytest.mark.slow
+def test_where_definitions_changed_while_nobody_was_at_work_the_refresh_begins_anew(work: Working) -> None:
+    job_id = work.jobs.start_refresh(asked_by=OLGA, as_of=AS_OF)
+    found = folder_of(work.place, job_id) / "found"
+    work.killed_when((found / "KPIs.json").exists)
+    (work.folder / "kpis" / "web.yaml").write_text(OWN_KPI, encoding="utf-8")
+    with work.worker():
+        job = work.over(job_id)
+    assert (job.state, job.result["problems"]) == (State.DONE, {})
+    first, second = work.runs()
+    assert set(second.definitions) - set(first.definitions) == {"web_order_share"}
+    assert any(r["kpi"] == "web_order_share" for r in work.rows(second)["kpi_values"])
+
+
+@pytest.mark.slow
+def test_a_job_whose_worker_died_is_cancelled_and_stays_so(work: Working) -> None:
+    before = work.runs()
+    job_id = work.jobs.start_refresh(asked_by=OLGA, as_of=AS_OF)
+    work.killed_when(lambda: work.is_at(job_id, "KPIs"))
+    work.jobs.cancel(job_id)
+    assert work.jobs.job(job_id).state is State.CANCELLED
+    second = work.jobs.start_refresh(asked_by=OLGA, as_of=AS_OF)
+    with work.worker():
+        assert work.over(second).state is State.DONE
+    assert work.jobs.job(job_id).state is State.CANCELLED
+    assert [r.run_id for r in work.runs()[len(before) :]] == [work.jobs.job(second).result["run_id"]]
 
 
 def test_a_job_that_waits_is_cancelled_at_once_without_any_worker(work: Working) -> None:

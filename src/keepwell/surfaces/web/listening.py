@@ -1,8 +1,9 @@
 """The server: one socket, and Uvicorn behind it."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -31,8 +32,21 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 def listen(app: FastAPI, found: socket.socket) -> None:
     """Answer until the process is asked to stop."""
+    site: Site = app.state.site
     config = uvicorn.Config(app, log_level="warning", server_header=False, date_header=True, timeout_graceful_shutdown=LONGEST_GOODBYE)
-    uvicorn.Server(config).run(sockets=[found])
+    _Server(config, site.jobs.hang_up).run(sockets=[found])
+
+
+class _Server(uvicorn.Server):
+    """Ends answers that go on for as long as a job does, rather than wait for them."""
+
+    def __init__(self, config: uvicorn.Config, hang_up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._hang_up = hang_up
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._hang_up()
+        super().handle_exit(sig, frame)
 
 
 def has_users(app: FastAPI) -> bool:

@@ -76,6 +76,7 @@ class Job:
     state: State
     asked_by: str
     asked_at: datetime
+    about: str = ""  # of an import its files, of a refresh that looks back its day
     started_at: datetime | None = None
     ended_at: datetime | None = None
     steps: tuple[JobStep, ...] = ()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from keepwell.core.clock import Clock
@@ -46,15 +47,19 @@ class Jobs:
         self._client: DBOSClient | None = None
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, Any]] = {}
-        self.is_closed = False  # who listens ends
+        self.is_ending = False  # whoever listens to a job hangs up
 
     def close(self) -> None:
         """Let go of the database."""
-        self.is_closed = True
+        self.hang_up()
         with self._guard:
             if self._client is not None:
                 self._client.destroy()
                 self._client = None
+
+    def hang_up(self) -> None:
+        """The server is about to end."""
+        self.is_ending = True
 
     def start_refresh(self, *, asked_by: str, as_of: date | None = None, engine: EngineName | None = None) -> str:
         """Queue a refresh; gives the job's id. ``asked_by`` is the name that the list of jobs shows.
@@ -210,6 +215,7 @@ class Jobs:
             started_at=_moment_or_none(status.dequeued_at),
             ended_at=_moment_or_none(status.completed_at) if state not in {State.QUEUED, State.RUNNING} else None,
             steps=steps,
+            about=_about(_asked(status)),
             result=told.get("result", {}),
             error=f"{type(status.error).__name__}: {status.error}" if is_fault else told.get("error"),
             hint=FAULT_HINT if is_fault else told.get("hint"),
@@ -220,6 +226,11 @@ class Jobs:
 def _asked(status: "WorkflowStatus") -> Mapping[str, Any]:
     given: Sequence[Any] = status.input["args"] if status.input else ()
     return given[0] if given else {}
+
+
+def _about(asked: Mapping[str, Any]) -> str:
+    """The files of an import, the day of a refresh that looks back."""
+    return ", ".join(PurePosixPath(f).name for f in asked["files"]) if "files" in asked else asked.get("as_of") or ""
 
 
 def _moment_or_none(milliseconds: int | None) -> datetime | None:

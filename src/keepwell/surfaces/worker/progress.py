@@ -46,7 +46,7 @@ def steps_told(folder: Path, now: float | None = None) -> tuple[JobStep, ...]:
 def _step(told: dict[str, Any], at: float) -> JobStep:
     state = StepState(told["state"])
     seconds = max(0.0, at - told["began"]) if state is StepState.RUNNING else told["seconds"]
-    return JobStep(told["name"], state, seconds, told["share"], told["done"], told["total"], told["expected"])
+    return JobStep(told["name"], state, seconds, *(told.get(n) for n in ("share", "done", "total", "expected")))
 
 
 def put_away(folder: Path, files: Sequence[Path] = ()) -> None:
@@ -99,7 +99,7 @@ class JobProgress:
 
     def check(self) -> None:
         if not self._is_final and is_asked_to_stop(self._folder):
-            raise StoppedError("The job was cancelled.", "Nothing of it counts; start it again when you like.")
+            raise StoppedError("the job was cancelled")
 
     def finish(self, note: str = "") -> None:
         del note

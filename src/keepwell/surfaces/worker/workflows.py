@@ -21,7 +21,7 @@ from keepwell.lake.lake import Lake
 from keepwell.lake.records import EntityCounts
 from keepwell.lake.undo import undo
 from keepwell.sources import draft_checks, drafts, imports
-from keepwell.sources.imports import ImportReport
+from keepwell.sources.imports import ImportRefusedError, ImportReport, cause
 from keepwell.surfaces.worker.job import Kind, State
 from keepwell.surfaces.worker.progress import JobProgress, folder_of, put_away
 from keepwell.surfaces.worker.refresh import Refresh, definitions_mark, plan_of
@@ -85,6 +85,9 @@ def _ended(work: Callable[[], Asked]) -> Asked:
         return work()
     except StoppedError:
         return {"state": State.CANCELLED.value}
+    except ImportRefusedError as error:
+        # what is told of jobs is kept where no erasure reaches: no values of rows
+        return {"state": State.FAILED.value, "error": "\n".join(map(cause, error.message.splitlines())), "hint": error.hint}
     except KeepwellError as error:
         return {"state": State.FAILED.value, "error": error.message, "hint": error.hint}
 
@@ -191,5 +194,5 @@ def _told_import(report: ImportReport) -> Asked:
         "source": report.source,
         "entities": _told_counts(report.entities),
         "rejected": report.rejected_rows,
-        "lines": [{"file": r.file, "line": r.line, "entity": r.entity, "reason": r.reason} for r in report.rejected[:LINES_TOLD]],
+        "lines": [{"file": r.file, "line": r.line, "entity": r.entity, "reason": cause(r.reason)} for r in report.rejected[:LINES_TOLD]],
     }

@@ -83,9 +83,9 @@ def list_jobs(visit: Visit) -> JobsPage:
     found = visit.site.jobs.jobs(limit=A_PAGE + 1, offset=(max(number, 1) - 1) * A_PAGE)
     lines = tuple(_line(visit, job) for job in found[:A_PAGE])
     columns = tuple(
-        Column(n, visit.say(f"jobs.column_{n}")) for n in ("job", "kind", "state", "asked_by", "asked_at", "ended_at", "result")
+        Column(n, visit.say(f"jobs.column_{n}")) for n in ("job", "kind", "about", "state", "asked_by", "asked_at", "ended_at", "result")
     )
-    rows = [[j.job_id, str(j.kind), str(j.state), j.asked_by, j.asked_at, j.ended_at, _result(visit, j)] for j in found[:A_PAGE]]
+    rows = [[j.job_id, str(j.kind), j.about, str(j.state), j.asked_by, j.asked_at, j.ended_at, _result(visit, j)] for j in found[:A_PAGE]]
     return JobsPage(
         visit.say("jobs.title"),
         lines,
@@ -261,7 +261,7 @@ async def _told(visit: Visit) -> AsyncIterator[str]:
     told, waited = "", 0.0
     # a browser whose connection broke asks again by itself
     yield "retry: 3000\n\n"
-    while waited < LONGEST and not visit.site.jobs.is_closed:
+    while waited < LONGEST and not visit.site.jobs.is_ending:
         job, text = await run_in_threadpool(_part, visit)
         if text != told:
             told = text
