@@ -50,8 +50,7 @@ class Jobs:
         self.is_ending = False  # whoever listens to a job hangs up
 
     def close(self) -> None:
-        """Let go of the database."""
-        self.hang_up()
+        """Let go of the database; whoever asks again opens it again."""
         with self._guard:
             if self._client is not None:
                 self._client.destroy()
