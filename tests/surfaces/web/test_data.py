@@ -227,6 +227,8 @@ def test_an_upload_without_the_forms_token_is_refused_and_leaves_nothing(browser
     headers = {"x-file-name": "sales.csv", "content-type": "application/octet-stream"}
     assert browser.client.post("/data/import", content=SALES.encode(), headers=headers).status_code == 403
     assert browser.client.post("/data/import?form_token=0", files={"file": ("sales.csv", SALES.encode())}).status_code == 403
+    within = {"form_token": browser.token()}
+    assert browser.client.post("/data/import", data=within, files={"file": ("sales.csv", SALES.encode())}).status_code == 400
     elsewhere = {**headers, "x-form-token": browser.token(), "origin": "https://evil.example"}
     assert browser.client.post("/data/import", content=SALES.encode(), headers=elsewhere).status_code == 403
     assert _drafts(shop) == []

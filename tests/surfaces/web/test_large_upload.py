@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from factories.served import PASSWORD, served_empty
-from factories.working import PATIENCE
+from factories.working import PATIENCE, wait_until
 
 pytestmark = pytest.mark.slow
 MB = 1 << 20
@@ -107,3 +108,18 @@ def test_an_upload_that_is_announced_as_too_large_is_refused_before_it_is_sent(t
         assert answer.status_code == 409
         assert "larger than 1 MB" in answer.text
         assert list((folder / "drafts").iterdir()) == []
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    folder = served_empty(tmp_path).surfaces.folder
+    with _served(folder) as (_, address), httpx2.Client(base_url=address, timeout=PATIENCE) as client:
+        token = _signed_in(client)
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as broken:
+            head = f"POST /data/import HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookies}\r\nX-Form-Token: {token}\r\n"
+            kind = f"X-File-Name: big.csv\r\nContent-Type: application/octet-stream\r\nContent-Length: {10 * MB}\r\n\r\n"
+            broken.sendall((head + kind).encode() + b"a,b\n" + b"1,2\n" * MB)
+            wait_until(lambda: any((folder / "drafts").glob("*/file.csv")))
+        wait_until(lambda: not any((folder / "drafts").iterdir()))
+        assert client.get("/data/import").status_code == 200
