@@ -59,7 +59,7 @@ def show_lineage(visit: Visit) -> LineagePage:
     shown = {k: c for k, c in read.items() if not chosen or chosen in c}
     chart = _chart(visit, known, shown, brought, chosen) if brought else None
     kpis = tuple(
-        RestingKpi(name, known[name].title[visit.locale], known[name].theme, ", ".join(columns[chosen]) if chosen else ", ".join(columns))
+        RestingKpi(name, known[name].title[visit.locale], known[name].theme, _reads(visit, columns, chosen))
         for name, columns in sorted(shown.items(), key=lambda item: (known[item[0]].theme, known[item[0]].title[visit.locale]))
     )
     return LineagePage(
@@ -71,6 +71,12 @@ def show_lineage(visit: Visit) -> LineagePage:
         kpis,
         (_sheet(visit, known, read), *([chart.sheet] if chart else [])),
     )
+
+
+def _reads(visit: Visit, columns: dict[str, tuple[str, ...]], chosen: str) -> str:
+    """The columns of the chosen entity that a KPI reads, or all its entities, in words."""
+    words = (visit.column(c) for c in columns[chosen]) if chosen else (entity_words(visit, e) for e in columns)
+    return visit.say("data.comma").join(words)
 
 
 def _read(known: dict[str, Kpi]) -> Read:
