@@ -77,7 +77,7 @@ ENTITY_WORDS = {
     "files": "Patterns of the file names that this entity reads, instead of those at the top.",
     "columns": "Plain form: the model's column → the file's column.",
     "expressions": "Plain form: the model's column → an SQL expression over one row of the file.",
-    "values": "Column → map from what the file holds to what the model says; `null` for nothing.",
+    "values": 'Column → map from what the file holds to what the model says; `null` for nothing, `""` for an empty cell.',
     "constants": "As at the top, for this entity; what `columns` and `expressions` give comes first.",
     "where": "Plain form: SQL condition; only rows for which it holds.",
     "select": "Instead of the plain form: one SELECT over the view `rows`.",

@@ -69,6 +69,7 @@ class Settings:
     reading_memory_limit: str = _setting(
         "25%", "memory that computing KPIs may use before it spills to disk; a size, or a share of the machine's"
     )
+    upload_limit_mb: int = _setting(4096, "largest file that may be uploaded to a page, in MB")
     fx_max_age_days: int = _setting(7, "how old an exchange rate may be on the day it is used")
     inactive_days: int = _setting(90, "days without an order after which a customer counts as inactive in segments and predictions")
     clv_horizon_days: int = _setting(365, "how far customer lifetime value looks ahead, in days")
@@ -84,6 +85,8 @@ class Settings:
         for name in ("inactive_days", "clv_horizon_days"):
             if not 1 <= getattr(self, name) <= MOST_DAYS:
                 raise WrongUseError(f"{name} is {getattr(self, name)}.", f"Give a number of days from 1 to {MOST_DAYS}.")
+        if self.upload_limit_mb < 1:
+            raise WrongUseError(f"upload_limit_mb is {self.upload_limit_mb}.", "Give a number of megabytes from 1 on.")
         if not 0 <= self.clv_annual_rate <= 1:
             raise WrongUseError(f"clv_annual_rate is {self.clv_annual_rate:g}.", "Give a share from 0 to 1, such as 0.1 for 10 %.")
 

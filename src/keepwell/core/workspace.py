@@ -30,6 +30,11 @@ class Workspace:
         return self.folder / "mappings"
 
     @property
+    def drafts_folder(self) -> Path:
+        """Where uploads wait to be imported."""
+        return self.folder / "drafts"
+
+    @property
     def calendar(self) -> Calendar:
         s = self.settings
         return Calendar(timezone=s.timezone, week_start=s.week_start_weekday, fiscal_start=s.fiscal_start)

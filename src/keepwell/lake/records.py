@@ -65,6 +65,7 @@ class ChangeRecord:
     undone_by: str | None = None
     versions_before: dict[str, int] = field(default_factory=dict)
     versions_after: dict[str, int] = field(default_factory=dict)
+    by: str | None = None  # the user who asked for it; None on the command line
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -16,16 +16,21 @@ from keepwell.lake.snapshots import Snapshot
 from keepwell.lake.table import BATCH, Table, table, tables
 
 
-def undo(lake: Lake, import_id: str, clock: Clock, progress: Progress | None = None) -> ChangeRecord:
+def undo(
+    lake: Lake, import_id: str, clock: Clock, progress: Progress | None = None, *, by: str | None = None, change_id: str | None = None
+) -> ChangeRecord:
     """Undo one import and return the record of the undoing, which can itself be undone.
 
     Rows come back exactly as they were, with the id of the import that had written them; what an import that is undone by now
     had written does not come back, but what stood there before it. A row that a later import has changed keeps what that import
-    gave it, and is counted as unchanged with a warning.
+    gave it, and is counted as unchanged with a warning. Under a ``change_id`` of the caller's it is done once, however often its
+    process dies.
     """
+    if change_id is not None and (known := lake.finished_or_none(change_id)) is not None:
+        return known
     watcher = progress or Silent()
     with (
-        lake.begin("keepwell", clock.now(), prefix="undo") as change,
+        lake.begin("keepwell", clock.now(), prefix="undo", import_id=change_id) as change,
         locks.writer(lake.folder),
         lake.engine(change.staging / ".spill", progress) as engine,
     ):
@@ -44,7 +49,14 @@ def undo(lake: Lake, import_id: str, clock: Clock, progress: Progress | None = N
         with step(watcher, "write"):
             changes = [write_change(engine, change, d, snapshot) for d in found if not d.is_empty]
         undoing = ChangeRecord(
-            change.import_id, ChangeKind.UNDO, record.source, change.at, finished_at=change.at, entities=tuple(counted), undoes=import_id
+            change.import_id,
+            ChangeKind.UNDO,
+            record.source,
+            change.at,
+            finished_at=change.at,
+            entities=tuple(counted),
+            undoes=import_id,
+            by=by,
         )
         with step(watcher, "commit"):
             return journal.commit(lake.folder, undoing, changes, also_undone=import_id)

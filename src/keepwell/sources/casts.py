@@ -89,6 +89,15 @@ def expected(column: Column, style: Style) -> str:
     }.get(column.type, "can't be read")
 
 
+def format_of(column: Column, style: Style) -> str:
+    """How a value of the column is written: the members, the number's or the date's format; '' where there is no such thing."""
+    if column.allowed:
+        return ", ".join(column.allowed)
+    if column.type in {ColumnType.INSTANT, ColumnType.DATE}:
+        return style.date_pattern or "ISO 8601"
+    return str(style.number) if column.type in {ColumnType.MONEY, ColumnType.DECIMAL, ColumnType.NUMBER} else ""
+
+
 def is_text(held: str) -> bool:
     return held == "VARCHAR"
 

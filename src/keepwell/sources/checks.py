@@ -9,17 +9,31 @@ import pyarrow.parquet as pq
 
 from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.engine.sql import literal, names, quoted
-from keepwell.lake.entity import Column, Entity, entities
+from keepwell.lake.entity import Column, Entity, Rule, entities
 from keepwell.lake.landing import parquet
 from keepwell.lake.snapshots import IDENTITY_KEY, Snapshot
 from keepwell.lake.spread import parent_or_none
 from keepwell.lake.table import table
+from keepwell.sources.findings import Cause, Example, Finding
 
 # keys are compared by their hash, this many at a time, so that a huge file needs little memory
 KEYS_AT_A_TIME = 8_000_000
 EVERYONE = "*"  # the team whose business hours are those of all teams without hours of their own
 SHOWN = 3
 CHARACTERS_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that was found wrong after typing: its place in the staged table, its record, why."""
+
+    row: int
+    record: int | None
+    reason: str
+    cause: Cause
+    column: str
+    detail: str
+    value: str
 
 
 @dataclass
@@ -32,7 +46,8 @@ class CheckedEntity:
     provided: tuple[str, ...]
     rows: int  # as mapped, bad ones included
     bad: int
-    rejected: list[tuple[int, int | None, str]] = field(default_factory=list)  # place in the file, line, reason: found after typing
+    rejected: list[Refused] = field(default_factory=list)  # found after typing
+    findings: list[Finding] = field(default_factory=list)  # beside those rejected
     merged: int = 0  # identical rows of one key, of which one is kept
     warnings: list[str] = field(default_factory=list)
     replace_by: str | None = None
@@ -88,8 +103,10 @@ def check_keys(engine: DuckDBEngine, checked: CheckedEntity) -> None:
     checked.merged = sum(1 for _, _, same_throughout, _, _ in found if same_throughout)
     for row, line, same_throughout, shown, count in found:
         if not same_throughout:
-            checked.rejected.append((row, line, f"{' and '.join(key)} {shown!r} stands {count} times with different values"))
+            reason = f"{' and '.join(key)} {shown!r} stands {count} times with different values"
+            checked.rejected.append(Refused(row, line, reason, Cause.DUPLICATE, ", ".join(key), "", shown))
     if checked.merged:
+        checked.findings.append(Finding(checked.entity.name, Cause.REPEATED, checked.merged, ", ".join(key), is_warning=True))
         checked.warnings.append(f"{checked.merged:,} rows repeat another row in every column; one of each is kept")
     _exclude(checked, [row for row, *_ in found])
 
@@ -170,10 +187,10 @@ def _warn_of_orphans(engine: DuckDBEngine, checked: CheckedEntity, column: Colum
     count = int(engine.value(f"select count(*) {orphans}"))
     if not count:
         return
-    examples = ", ".join(
-        repr(str(r[0])[:CHARACTERS_SHOWN])
-        for r in engine.rows(f"select min(n.{name}) {orphans} union select max(n.{name}) {orphans} order by 1")[:SHOWN]
-    )
+    ends = engine.rows(f"select min(n.{name}) {orphans} union select max(n.{name}) {orphans} order by 1")[:SHOWN]
+    examples = ", ".join(repr(str(r[0])[:CHARACTERS_SHOWN]) for r in ends)
+    shown = tuple(Example(str(r[0])[:CHARACTERS_SHOWN], 0, None) for r in ends)
+    checked.findings.append(Finding(checked.entity.name, Cause.ORPHAN, count, column.name, column.references or "", shown, is_warning=True))
     checked.warnings.append(
         f"{column.name}: {count:,} rows name {_article(column.references or '')} that is not known, such as {examples}; they are kept"
     )
@@ -187,13 +204,14 @@ def _article(entity: str) -> str:
 def _reject_orphans(engine: DuckDBEngine, checked: CheckedEntity, column: Column, known: str | None) -> None:
     copied = ", ".join(c.name for c in checked.entity.columns if c.copied_from)
     found = engine.rows(f"select n._row, n._line, n.{quoted(column.name)} {_orphans(checked, column, known)} order by 1")
-    parent = entities()[column.references or ""].label["en"].lower()
+    parent = entities()[column.references or ""]
     for row, line, value in found:
-        checked.rejected.append((row, line, f"{column.name} {value!r} is not among the {parent} known; {copied} come from there"))
+        reason = f"{column.name} {value!r} is not among the {parent.label['en'].lower()} known; {copied} come from there"
+        checked.rejected.append(Refused(row, line, reason, Cause.ORPHAN, column.name, parent.name, str(value)))
     _exclude(checked, [row for row, *_ in found])
 
 
-def warn_of_rules(engine: DuckDBEngine, checked: CheckedEntity, warnings: tuple[tuple[str, str], ...], landing: str) -> None:
+def warn_of_rules(engine: DuckDBEngine, checked: CheckedEntity, warnings: tuple[tuple[str, Rule], ...], landing: str) -> None:
     """Say how many rows break a rule that only warns; ``landing`` is SQL for the columns that landing lends to rules."""
     present = {c.name for c in checked.entity.columns if c.name in checked.provided}
     absent = "".join(f", cast(null as {c.sql_type}) as {quoted(c.name)}" for c in checked.entity.columns if c.name not in present)
@@ -201,4 +219,6 @@ def warn_of_rules(engine: DuckDBEngine, checked: CheckedEntity, warnings: tuple[
         return
     counts = ", ".join(f"count(*) filter (where {condition})" for condition, _ in warnings)
     found = engine.rows(f"select {counts} from (select *{absent}, {landing} from {checked.good})")[0]
-    checked.warnings += [f"{count:,} rows: {says}; they are kept" for count, (_, says) in zip(found, warnings, strict=True) if count]
+    broken = [(count, rule) for count, (_, rule) in zip(found, warnings, strict=True) if count]
+    checked.warnings += [f"{count:,} rows: {rule.says['en']}; they are kept" for count, rule in broken]
+    checked.findings += [Finding(checked.entity.name, Cause.RULE, count, detail=rule.name, is_warning=True) for count, rule in broken]

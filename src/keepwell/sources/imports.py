@@ -17,8 +17,9 @@ from keepwell.lake.lake import Lake
 from keepwell.lake.landing import Change
 from keepwell.lake.records import ChangeKind, ChangeRecord, EntityCounts, SourceFile, folder_of
 from keepwell.lake.spread import StagedEntity, parent_or_none
-from keepwell.sources import checks, mapping, rejects
+from keepwell.sources import checks, findings, mapping, rejects
 from keepwell.sources.checks import CheckedEntity
+from keepwell.sources.findings import Finding
 from keepwell.sources.mapping import LINE_COLUMN, ROWS, EntityMapping, Mapping
 from keepwell.sources.reader import RawFile, Reading, ReadOptions, reader_for
 from keepwell.sources.rejects import FILE_STEP, OWN_COLUMNS, Rejected, RejectedLine
@@ -44,11 +45,14 @@ class ImportRequest:
     is_dry_run: bool = False
     errors: Path | None = None
     most_rejected: float = MOST_REJECTED
+    known_as: tuple[str, ...] = ()  # what people call the files, where those lie under other names
+    by: str | None = None  # the user who asked for it
+    is_check: bool = False  # a dry run that groups what is wrong by cause, and tells what would be refused instead of refusing it
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of the rows. ``import_id`` is None for a dry run."""
+    """What became of the rows. ``import_id`` is None for a dry run; findings and ``refused`` are those of a check."""
 
     import_id: str | None
     source: str
@@ -56,6 +60,8 @@ class ImportReport:
     files: tuple[SourceFile, ...]
     rejected: tuple[RejectedLine, ...] = ()  # the first ones
     rejected_file: Path | None = None
+    findings: tuple[Finding, ...] = ()
+    refused: tuple[str, ...] = ()  # the entities of which too many rows are rejected, so that nothing would land
 
     @property
     def rejected_rows(self) -> int:
@@ -78,6 +84,8 @@ class _Import:
     files: list[RawFile] = field(default_factory=list)
     understood: dict[str, str] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    refused: tuple[str, ...] = ()
 
     def engine(self) -> DuckDBEngine:
         """An engine that reads anywhere, with this import's stage attached."""
@@ -118,7 +126,7 @@ def run(
             _check(job, engine, checked)
             counted = _count(job, checked)
             written = _hand_back(job, engine)
-            _refuse_if_mostly_wrong(job, counted)
+            job.refused = _mostly_wrong(job, counted)
         return _land(job, checked, counted, written)
 
 
@@ -152,7 +160,9 @@ def _check_all_are_read(files: Sequence[Path], description: Mapping | None) -> N
 def _read(job: _Import, engine: DuckDBEngine, number: int, path: Path, options: ReadOptions) -> RawFile:
     folder = job.change.staging / f"file{number}"
     folder.mkdir()
-    return reader_for(path)(path, Reading(folder, engine, job.progress, options, folder.name))
+    found = reader_for(path)(path, Reading(folder, engine, job.progress, options, folder.name))
+    known_as = job.request.known_as
+    return replace(found, source=Path(known_as[number])) if known_as else found
 
 
 def _plain_mapping(job: _Import) -> Mapping:
@@ -183,11 +193,24 @@ def _rows_view(job: _Import, engine: DuckDBEngine, description: Mapping, part: E
             continue
         kept = _columns_to_read(file)
         columns += kept
-        selects.append(f"select {names(kept)}, {number * FILE_STEP} + _record as {LINE_COLUMN} from {file.raw}")
+        selects.append(f"select {_cells(file, kept)}, {number * FILE_STEP} + _record as {LINE_COLUMN} from {file.raw}")
     # last of all, so that rows compare by what they hold before where they stand
     together = f"select * exclude ({LINE_COLUMN}), {LINE_COLUMN} from ({' union all by name '.join(selects)})"
     engine.define(ROWS, Steps().then(ROWS, together))
     return list(dict.fromkeys(columns))
+
+
+def _cells(file: RawFile, columns: list[str]) -> str:
+    """The columns as they came; of a file of rejected rows without the apostrophe that keeps a cell from being a formula."""
+    kinds = dict(file.columns)
+    if not set(OWN_COLUMNS) <= set(kinds):
+        return names(columns)
+
+    def cell(column: str) -> str:
+        shielded = f"regexp_matches({quoted(column)}, '^''[=+@\\t\\r\\n-]')"
+        return f"case when {shielded} then substr({quoted(column)}, 2) else {quoted(column)} end as {quoted(column)}"
+
+    return ", ".join(cell(c) if kinds[c] == "VARCHAR" else quoted(c) for c in columns)
 
 
 def _columns_to_read(file: RawFile) -> list[str]:
@@ -234,6 +257,8 @@ def _typed(job: _Import, engine: DuckDBEngine, planned: TypedPlan) -> CheckedEnt
     if bad:
         for line, reason, *_ in engine.rows(planned.reasons.render()):
             job.rejected.append(Rejected(name, line, reason))
+        if job.request.is_check:
+            job.findings += findings.of_faults(engine, name, planned.faults, planned.findings)
     checked = CheckedEntity(planned.mapping.entity, typed, job.change.staging, planned.provided, rows, bad)
     checks.warn_of_rules(engine, checked, planned.warnings, planned.landing)
     if planned.mapping.replace_by:
@@ -250,7 +275,19 @@ def _check(job: _Import, engine: DuckDBEngine, checked: Sequence[CheckedEntity])
     for part in sorted(checked, key=lambda c: parent_or_none(c.entity) is not None):
         with step(job.progress, f"check references of {part.entity.name}"):
             checks.check_parents(engine, part, staged, snapshot)
-        job.rejected += [Rejected(part.entity.name, line, reason) for _, line, reason in part.rejected]
+        job.rejected += [Rejected(part.entity.name, r.record, r.reason) for r in part.rejected]
+        if job.request.is_check:
+            job.findings += _findings(part)
+
+
+def _findings(part: CheckedEntity) -> list[Finding]:
+    """What the checks of many rows found."""
+    kinds = dict.fromkeys((r.cause, r.column, r.detail) for r in part.rejected)
+    found = [
+        findings.of_rows(part.entity.name, *kind, ((r.record, r.value) for r in part.rejected if (r.cause, r.column, r.detail) == kind))
+        for kind in kinds
+    ]
+    return [*found, *part.findings]
 
 
 def _count(job: _Import, checked: Sequence[CheckedEntity]) -> list[EntityCounts]:
@@ -276,16 +313,17 @@ def _hand_back(job: _Import, engine: DuckDBEngine) -> Path | None:
     return kept
 
 
-def _refuse_if_mostly_wrong(job: _Import, counted: Sequence[EntityCounts]) -> None:
+def _mostly_wrong(job: _Import, counted: Sequence[EntityCounts]) -> tuple[str, ...]:
+    """The entities of which too many rows are rejected: told by a check, an error of an import."""
     limit = job.request.most_rejected
-    for part in counted:
-        if part.rejected and (part.rejected >= part.read or part.rejected > limit * part.read):
-            where = (
-                f"All of them are in {job.request.errors}." if job.request.errors else "--errors FILE writes them all, with their lines."
-            )
-            raise ImportRefusedError(
-                f"{part.entity}: {part.rejected:,} of {part.read:,} rows were rejected, so nothing was imported.\n{_causes(job)}", where
-            )
+    found = [p for p in counted if p.rejected and (p.rejected >= p.read or p.rejected > limit * p.read)]
+    if found and not job.request.is_check:
+        part = found[0]
+        where = f"All of them are in {job.request.errors}." if job.request.errors else "--errors FILE writes them all, with their lines."
+        raise ImportRefusedError(
+            f"{part.entity}: {part.rejected:,} of {part.read:,} rows were rejected, so nothing was imported.\n{_causes(job)}", where
+        )
+    return tuple(p.entity for p in found)
 
 
 def _causes(job: _Import) -> str:
@@ -312,27 +350,36 @@ def _land(job: _Import, checked: Sequence[CheckedEntity], counted: Sequence[Enti
     files = tuple(SourceFile(f.source.name, f.sha256, f.size, f.records, f.understood | job.understood) for f in job.files)
     name = request.mapping.name if request.mapping else f"as {request.entity}"
     record = ChangeRecord(
-        change.import_id, ChangeKind.IMPORT, request.source, change.at, files=files, mapping=name, entities=tuple(counted)
+        change.import_id, ChangeKind.IMPORT, request.source, change.at, files=files, mapping=name, entities=tuple(counted), by=request.by
     )
     staged = [
         StagedEntity(c.entity, c.good, c.provided, c.rows - c.bad - len(c.rejected) - c.merged, c.replace_by, c.spared_or_none)
         for c in checked
     ]
     found = rejects.lines(job.rejected[:SHOWN_LINES], job.files)
-    if rejected_file and not request.is_dry_run:
+    is_dry_run = request.is_dry_run or request.is_check
+    if rejected_file and not is_dry_run:
         kept = folder_of(job.lake.folder, change.import_id) / REJECTED_FILE
         kept.parent.mkdir(parents=True, exist_ok=True)
         rejected_file.replace(kept)
-    record = job.lake.land(change, staged, record, dry_run=request.is_dry_run, progress=job.progress)
+    record = job.lake.land(change, staged, record, dry_run=is_dry_run, progress=job.progress)
     entities = tuple(_with_merged(e, checked) for e in record.entities)
     return ImportReport(
-        None if request.is_dry_run else record.import_id,
+        None if is_dry_run else record.import_id,
         request.source,
         entities,
         files,
         tuple(found[:SHOWN_LINES]),
         request.errors if rejected_file else None,
+        _told(job, checked),
+        job.refused,
     )
+
+
+def _told(job: _Import, checked: Sequence[CheckedEntity]) -> tuple[Finding, ...]:
+    if not job.request.is_check:
+        return ()
+    return findings.with_lines([*job.findings, *findings.of_broken(job.files, checked[0].entity.name)], job.files)
 
 
 def _with_merged(counts: EntityCounts, checked: Sequence[CheckedEntity]) -> EntityCounts:

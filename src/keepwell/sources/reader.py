@@ -20,6 +20,10 @@ class UnreadableFileError(KeepwellError):
     """A file that can't be read as a whole; nothing of it is imported."""
 
 
+class UnknownEncodingError(UnreadableFileError):
+    """A text file whose encoding has to be told."""
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """What a mapping says of the file itself; None is found out."""

@@ -13,9 +13,10 @@ from keepwell.core.ids import MAIN_SOURCE
 from keepwell.core.money import currencies
 from keepwell.engine.duckdb import DuckDBEngine
 from keepwell.engine.sql import Steps, literal, names, quoted
-from keepwell.lake.entity import Column, ColumnType, Entity
+from keepwell.lake.entity import Column, ColumnType, Entity, Rule
 from keepwell.sources import casts, formats
 from keepwell.sources.casts import NOTHING, PLAIN_NUMBER, Cell, Style
+from keepwell.sources.findings import Cause, Fault, grouped
 from keepwell.sources.formats import Ambiguous, DateFormat, DecimalStyle
 from keepwell.sources.mapping import LINE_COLUMN, ROWS, EntityMapping
 from keepwell.sources.zones import local_day
@@ -29,6 +30,25 @@ DATE_TYPES = {ColumnType.INSTANT, ColumnType.DATE}
 
 class MappingMismatchError(KeepwellError):
     """A mapping that does not fit the file."""
+
+
+class MissingColumnsError(MappingMismatchError):
+    """Nothing gives columns that the entity must have."""
+
+    def __init__(self, entity: Entity, columns: Sequence[str]) -> None:
+        super().__init__(
+            f"{entity.name}: nothing gives {', '.join(columns)}.",
+            f"`keepwell map FILE --as {entity.name}` suggests a mapping; a value that is the same in all rows stands under `constants:`.",
+        )
+        self.columns = tuple(columns)
+
+
+class AmbiguousFormatError(MappingMismatchError):
+    """Every value of a column can be read in several formats, which do not mean the same; ``setting`` of a mapping says which."""
+
+    def __init__(self, message: str, hint: str, setting: str, options: Sequence[str]) -> None:
+        super().__init__(message, hint)
+        self.setting, self.options = setting, tuple(options)
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,9 @@ class TypedPlan:
     provided: tuple[str, ...]
     typed: Steps
     reasons: Steps
-    warnings: tuple[tuple[str, str], ...]  # condition over the typed columns, what to say of rows for which it is true
+    faults: tuple[Fault, ...]
+    findings: Steps  # the bad rows counted by fault and value
+    warnings: tuple[tuple[str, Rule], ...]  # condition over the typed columns, the rule that rows break for which it is true
     landing: str  # SQL of the columns that landing lends to rules and computed columns
     understood: dict[str, str]
 
@@ -83,6 +105,8 @@ def _with_values(sql: str, values: dict[str, str | None] | None) -> str:
     if not values:
         return sql
     text = f"trim(cast({sql} as varchar), {literal(casts.WHITE_SPACE)})"
+    if "" in values:
+        text = f"coalesce({text}, '')"
     cases = " ".join(f"when {literal(before)} then {literal(after)}" for before, after in values.items())
     return f"case {text} {cases} else cast({sql} as varchar) end"
 
@@ -134,10 +158,7 @@ def _given_columns(mapping: EntityMapping, held: dict[str, str]) -> list[Column]
     told = {c.name for c in given}
     missing = [c.name for c in entity.columns if c.is_required and not c.is_computed and not c.default and c.name not in told]
     if missing:
-        raise MappingMismatchError(
-            f"{entity.name}: nothing gives {', '.join(missing)}.",
-            f"`keepwell map FILE --as {entity.name}` suggests a mapping; a value that is the same in all rows stands under `constants:`.",
-        )
+        raise MissingColumnsError(entity, missing)
     return given
 
 
@@ -193,9 +214,11 @@ def _settled_by_whole_file(planning: _Planning, column: Column, found: Ambiguous
     read = planning.engine.rows(f"select {counts} from ({planning.mapped})")[0]
     best = max(read)
     if list(read).count(best) > 1:
-        raise MappingMismatchError(
+        raise AmbiguousFormatError(
             f"{column.name}: every date can be read as {found}, which are different days.",
             f'Say which in a mapping: dates: "{found.options[0]}".',
+            "dates",
+            [str(o) for o in found.options],
         )
     return found.options[list(read).index(best)]
 
@@ -209,9 +232,11 @@ def _number_style(planning: _Planning, column: Column) -> DecimalStyle:
     # where some values are no numbers, or written by another hand, those are rejected with their line
     found = formats.detect_decimal(values) or formats.common_decimal(values)
     if isinstance(found, Ambiguous):
-        raise MappingMismatchError(
+        raise AmbiguousFormatError(
             f"{column.name}: every number can be read as {found}, which are different numbers.",
             'Say which sign stands before the decimals in a mapping: decimal: "." or decimal: ",".',
+            "decimal",
+            [o.point for o in found.options],
         )
     return found or PLAIN_NUMBER
 
@@ -229,12 +254,13 @@ def _written(planning: _Planning) -> TypedPlan:
     )
     provided = (*(c.name for c in planning.given), *computed)
     faults = _faults(planning)
-    bad = " or ".join(f"({condition})" for condition, _ in faults) or "false"
-    reasons = ", ".join(f"case when {condition} then {says} end" for condition, says in faults) or "NULL"
+    bad = " or ".join(f"({f.condition})" for f in faults) or "false"
+    reasons = ", ".join(f"case when {f.condition} then {f.says} end" for f in faults) or "NULL"
     typed = chain.then("typed", f"select {names(provided)}, {LINE_COLUMN}, coalesce({bad}, false) as _bad from computed")
     why = chain.then("reasons", f"select {LINE_COLUMN}, concat_ws('; ', {reasons}) as _reason from computed where {bad}")
-    warnings = tuple((f"not ({r.holds})", r.says["en"]) for r in entity.rules if r.is_warning)
-    return TypedPlan(planning.mapping, provided, typed, why, warnings, landing, planning.understood)
+    warnings = tuple((f"not ({r.holds})", r) for r in entity.rules if r.is_warning)
+    found = chain.then("faulty", f"select * from computed where {bad}").then("findings", grouped(faults, "faulty"))
+    return TypedPlan(planning.mapping, provided, typed, why, tuple(faults), found, warnings, landing, planning.understood)
 
 
 def _cast_rows(planning: _Planning) -> Steps:
@@ -314,22 +340,28 @@ def _computed(entity: Entity, given: set[str], terms: Terms) -> tuple[list[str],
     return found, sql
 
 
-def _faults(planning: _Planning) -> list[tuple[str, str]]:
+def _faults(planning: _Planning) -> list[Fault]:
     """Conditions under which a row is rejected, each with SQL for the reason."""
-    faults: list[tuple[str, str]] = []
+    faults: list[Fault] = []
     for c in planning.read:
         name, raw = quoted(c.name), _raw(c)
         says = f"'{c.name} ' || chr(34) || left(cast({raw} as varchar), 80) || chr(34) || "
-        faults.append((f"{name} is null and {raw} is not null", says + literal(" " + casts.expected(c, planning.styles[c.name]))))
+
+        def fault(condition: str, words: str, cause: Cause, detail: str, column: Column = c, says: str = says, raw: str = raw) -> Fault:
+            return Fault(condition, says + literal(f" {words}"), cause, column.name, detail, raw)
+
+        style = planning.styles[c.name]
+        expected = casts.expected(c, style)
+        faults.append(fault(f"{name} is null and {raw} is not null", expected, Cause.UNREADABLE, casts.format_of(c, style)))
         if c.is_required and not c.default:
-            faults.append((f"{name} is null and {raw} is null", literal(f"{c.name} is missing")))
+            faults.append(Fault(f"{name} is null and {raw} is null", literal(f"{c.name} is missing"), Cause.MISSING, c.name))
         if c.type in DATE_TYPES and not c.may_be_future:
             limit = f"{planning.at} + {FUTURE_SLACK}"
             later = f"{name} > {limit}" if c.type is ColumnType.INSTANT else f"{name} > cast({limit} as date)"
-            faults.append((later, says + literal(" lies in the future")))
+            faults.append(fault(later, "lies in the future", Cause.FUTURE, ""))
         if c.minimum is not None:
-            faults.append((f"{name} < {c.minimum}", says + literal(f" is below {c.minimum:g}")))
+            faults.append(fault(f"{name} < {c.minimum}", f"is below {c.minimum:g}", Cause.BELOW, f"{c.minimum:g}"))
         if c.maximum is not None:
-            faults.append((f"{name} > {c.maximum}", says + literal(f" is above {c.maximum:g}")))
-    faults += [(f"not coalesce({r.holds}, true)", literal(r.says["en"])) for r in planning.entity.rules if not r.is_warning]
-    return faults
+            faults.append(fault(f"{name} > {c.maximum}", f"is above {c.maximum:g}", Cause.ABOVE, f"{c.maximum:g}"))
+    rules = [r for r in planning.entity.rules if not r.is_warning]
+    return faults + [Fault(f"not coalesce({r.holds}, true)", literal(r.says["en"]), Cause.RULE, detail=r.name) for r in rules]

@@ -27,6 +27,12 @@ PAGES = {
     "model": "/predictions/clv",
     "search": "/search?q=zhang",
     "account": "/account",
+    "sources": "/data",
+    "imports": "/data/imports",
+    "upload": "/data/import",
+    "quality": "/data/quality?entity=orders",
+    "runs": "/data/runs",
+    "lineage": "/data/lineage",
     "settings": "/settings",
     "users": "/settings/users",
     "tokens": "/settings/tokens",
@@ -34,7 +40,12 @@ PAGES = {
     "jobs": "/data/jobs",
 }
 # who opens a page that is not for everybody
-READERS = {"segment": "marketing", **dict.fromkeys(("settings", "users", "tokens", "audit", "jobs"), "administrator")}
+READERS = {
+    "segment": "marketing",
+    **dict.fromkeys(
+        ("sources", "imports", "upload", "quality", "runs", "lineage", "settings", "users", "tokens", "audit", "jobs"), "administrator"
+    ),
+}
 PATIENCE = 120_000  # milliseconds: a busy machine is no fault
 ARTEFACTS = Path(__file__).resolve().parents[3] / ".cache" / "screenshots"
 

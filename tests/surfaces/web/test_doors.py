@@ -21,6 +21,8 @@ PLACES = {
     "kind": "csv",
     "customer_id": "C001",
     "segment_id": "seg_none",
+    "import_id": "imp_none",
+    "draft_id": "drf_none",
     "job_id": "job_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from keepwell.core.errors import did_you_mean
 from keepwell.core.progress import Progress
-from keepwell.sources.reader import UnreadableFileError
+from keepwell.sources.reader import UnknownEncodingError, UnreadableFileError
 
 CHUNK = 4 << 20
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -66,7 +66,7 @@ def _as_chinese(path: Path, bad_utf8: int, progress: Progress) -> Survey:
         found = _Pass(path, "gb18030", progress)
         if found.bad_byte is None:
             return found.result()
-    raise _does_not_fit(path, "UTF-8, and it is not Chinese in GB18030 either", bad_utf8)
+    raise _unknown(path, "UTF-8, and it is not Chinese in GB18030 either", bad_utf8)
 
 
 class _Pass:
@@ -140,6 +140,11 @@ def _checked_name(encoding: str, path: Path) -> str:
     except LookupError:
         known = ("utf-8", "utf-8-sig", "utf-16", "gb18030", "big5", "latin-1", "cp1252", "shift-jis")
         raise UnreadableFileError(f"{path.name}: there is no encoding named {encoding!r}.", did_you_mean(encoding, known)) from None
+
+
+def _unknown(path: Path, tried: str, position: int) -> UnknownEncodingError:
+    found = _does_not_fit(path, tried, position)
+    return UnknownEncodingError(found.message, found.hint)
 
 
 def _does_not_fit(path: Path, encoding: str, position: int) -> UnreadableFileError:

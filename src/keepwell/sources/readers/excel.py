@@ -14,13 +14,16 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 from keepwell.core.errors import did_you_mean
 from keepwell.sources.reader import RawFile, Reading, UnreadableFileError, clean_header, staged_parquet
 from keepwell.sources.readers import encoding as encodings
+from keepwell.sources.readers.packed import check_unpacked_size
 
 BATCH = 50_000
+ENDINGS = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 
 
 def read(source: Path, reading: Reading) -> RawFile:
     """Read one sheet as text: numbers without a needless ``.0``, dates and times as ISO 8601."""
     reading.progress.start(f"read {source.name}")
+    check_unpacked_size(source)
     sheet = _sheet(source, reading.options.sheet)
     rows = iter(sheet.iter_rows())
     header = next((r for r in rows if any(c not in {"", None} for c in r)), None)
@@ -53,6 +56,16 @@ def read(source: Path, reading: Reading) -> RawFile:
         (),
         lines_of,
     )
+
+
+def sheet_names(source: Path) -> list[str]:
+    """The sheets of a workbook; none of a file that is no workbook. It has been read before, so that it is known to be harmless."""
+    if source.suffix.lower() not in ENDINGS:
+        return []
+    try:
+        return CalamineWorkbook.from_path(source).sheet_names
+    except (CalamineError, OSError):
+        return []
 
 
 def _sheet(source: Path, name: str | None) -> CalamineSheet:

@@ -17,7 +17,7 @@ class Chart:
     drawn: dict[str, Any]
     sheet: Sheet
     note: str = ""
-    height: str = "middle"  # low | middle | high
+    height: str = "middle"  # low | middle | high | highest
     figures: Sequence[Sequence[str]] = field(default=())  # the table as people read it
 
 

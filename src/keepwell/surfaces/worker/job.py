@@ -14,6 +14,8 @@ class Kind(StrEnum):
 
     REFRESH = "refresh"
     IMPORT = "import"
+    CHECK = "check"  # of an upload, before it is imported
+    UNDO = "undo"  # of an import
 
 
 class State(StrEnum):
@@ -67,7 +69,7 @@ class JobStep:
 
 @dataclass(frozen=True)
 class Job:
-    """One job. ``result`` names what came of it: of a refresh ``run_id``, of an import ``import_id``, ``entities`` and ``rejected``."""
+    """One job. ``result`` names what came of it: of a refresh ``run_id``, of an import or an undo ``import_id``, ``entities`` and ``rejected``, of a check ``draft_id``."""
 
     job_id: str
     kind: Kind

@@ -15,6 +15,7 @@ from keepwell.core.settings import EngineName
 from keepwell.core.workspace import Workspace
 from keepwell.lake import runs
 from keepwell.lake.lake import Lake
+from keepwell.sources.drafts import Draft
 from keepwell.sources.imports import ImportRequest
 from keepwell.store.db import reached
 from keepwell.surfaces.worker import database
@@ -77,6 +78,14 @@ class Jobs:
         ``import_id`` (None for a dry run), ``source``, ``entities`` (counts of each), ``rejected`` (rows), ``lines`` (the first of them).
         """
         return self._start(Kind.IMPORT, asked_by, import_to_json(self._place, request, remove_files=remove_files))
+
+    def start_check(self, draft: Draft, *, asked_by: str) -> str:
+        """Queue the check of an upload; gives the job's id. What it finds lies with the draft."""
+        return self._start(Kind.CHECK, asked_by, {"draft_id": draft.draft_id, "by": draft.by})
+
+    def start_undo(self, import_id: str, *, asked_by: str, by: str | None = None) -> str:
+        """Queue the taking back of an import; gives the job's id. ``result`` is as that of an import, and names the undoing."""
+        return self._start(Kind.UNDO, asked_by, {"import_id": import_id, "by": by})
 
     def jobs(self, *, limit: int = 20, offset: int = 0) -> list[Job]:
         """The newest first."""

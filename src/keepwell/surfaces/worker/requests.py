@@ -19,6 +19,8 @@ def import_to_json(place: Workspace, request: ImportRequest, *, remove_files: bo
         "is_dry_run": request.is_dry_run,
         "errors": _within(place, request.errors) if request.errors else None,
         "most_rejected": request.most_rejected,
+        "known_as": list(request.known_as),
+        "by": request.by,
         "remove_files": remove_files,
     }
 
@@ -33,6 +35,8 @@ def import_from_json(place: Workspace, told: Mapping[str, Any]) -> ImportRequest
         told["is_dry_run"],
         place.folder / told["errors"] if told["errors"] else None,
         told["most_rejected"],
+        tuple(told.get("known_as", ())),
+        told.get("by"),
     )
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,9 @@ from keepwell.core.settings import EngineName
 from keepwell.core.workspace import Workspace, open_workspace
 from keepwell.lake import runs
 from keepwell.lake.lake import Lake
-from keepwell.sources import imports
+from keepwell.lake.records import EntityCounts
+from keepwell.lake.undo import undo
+from keepwell.sources import draft_checks, drafts, imports
 from keepwell.sources.imports import ImportRefusedError, ImportReport, cause
 from keepwell.surfaces.worker.job import Kind, State
 from keepwell.surfaces.worker.progress import JobProgress, folder_of, put_away
@@ -64,13 +66,17 @@ def register(place: Workspace, clock: Clock) -> None:
         finally:
             put_away(found.folder)
 
-    @DBOS.workflow(name=str(Kind.IMPORT), max_recovery_attempts=None)
-    def import_files(asked: Asked) -> Asked:
-        found = bench()
-        try:
-            return _step("import", lambda: _imported(found, asked))
-        finally:
-            put_away(found.folder, files_of(found.place, asked))
+    def of_one_step(kind: Kind, work: Callable[[Bench, Asked], Asked]) -> None:
+        @DBOS.workflow(name=str(kind), max_recovery_attempts=None)
+        def workflow(asked: Asked) -> Asked:
+            found = bench()
+            try:
+                return _step(str(kind), lambda: work(found, asked))
+            finally:
+                put_away(found.folder, files_of(found.place, asked))
+
+    for kind, work in ((Kind.IMPORT, _imported), (Kind.CHECK, _checked), (Kind.UNDO, _undone)):
+        of_one_step(kind, work)
 
 
 def _ended(work: Callable[[], Asked]) -> Asked:
@@ -157,15 +163,36 @@ def _imported(bench: Bench, asked: Asked) -> Asked:
     progress.check()
     import_id = f"imp_{bench.job_id.partition('_')[2]}"
     report = imports.run(bench.place, bench.lake, request, bench.clock, progress, import_id=import_id)
+    if report.import_id is not None:
+        drafts.forget_imported(bench.place, request.files)
     return {"state": State.DONE.value, "result": _told_import(report)}
 
 
-def _told_import(report: ImportReport) -> Asked:
+def _checked(bench: Bench, asked: Asked) -> Asked:
+    draft = drafts.draft_of(bench.place, asked["draft_id"], asked["by"])
+    draft_checks.check(bench.place, bench.lake, draft, bench.clock, JobProgress(bench.folder))
+    return {"state": State.DONE.value, "result": {"draft_id": draft.draft_id}}
+
+
+def _undone(bench: Bench, asked: Asked) -> Asked:
+    progress = JobProgress(bench.folder, final_step=COMMIT)
+    progress.check()
+    change_id = f"undo_{bench.job_id.partition('_')[2]}"
+    record = undo(bench.lake, asked["import_id"], bench.clock, progress, by=asked["by"], change_id=change_id)
+    told = {"import_id": record.import_id, "source": record.source, "entities": _told_counts(record.entities), "rejected": 0, "lines": []}
+    return {"state": State.DONE.value, "result": told}
+
+
+def _told_counts(entities: Sequence[EntityCounts]) -> list[dict[str, Any]]:
     counted = ("entity", "read", "inserted", "updated", "unchanged", "removed", "rejected")
+    return [{n: getattr(e, n) for n in counted} | {"warnings": list(e.warnings)} for e in entities]
+
+
+def _told_import(report: ImportReport) -> Asked:
     return {
         "import_id": report.import_id,
         "source": report.source,
-        "entities": [{n: getattr(e, n) for n in counted} | {"warnings": list(e.warnings)} for e in report.entities],
+        "entities": _told_counts(report.entities),
         "rejected": report.rejected_rows,
         "lines": [{"file": r.file, "line": r.line, "entity": r.entity, "reason": cause(r.reason)} for r in report.rejected[:LINES_TOLD]],
     }

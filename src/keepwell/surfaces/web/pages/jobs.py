@@ -31,6 +31,7 @@ LOOK_EVERY = 0.7  # seconds between two looks of a listener
 LONGEST = 3600.0  # seconds after which a listener asks anew
 COUNTED = ("read", "inserted", "updated", "unchanged", "removed", "rejected")
 TONES = {"done": "better", "failed": "worse", "running": "on", "cancelled": "warn", "queued": "", "waiting": ""}
+TITLES = {Kind.REFRESH: "jobs.refresh", Kind.IMPORT: "jobs.import", Kind.CHECK: "jobs.check", Kind.UNDO: "jobs.undo"}
 STEPS = {
     KPIS: "jobs.step_kpis",
     MODELS: "jobs.step_models",
@@ -40,6 +41,7 @@ STEPS = {
     TIDY_UP: "jobs.step_tidy_up",
     "compare with the lake": "jobs.step_compare",
     "commit": "jobs.step_commit",
+    "find what it changed": "jobs.step_find",
 }
 # steps that name what they are about after these words
 STEPS_OF = (
@@ -101,7 +103,7 @@ def _line(visit: Visit, job: Job) -> Line:
 
 def title_of(visit: Visit, job: Job) -> str:
     """What the job does, in words."""
-    return visit.say("jobs.refresh" if job.kind is Kind.REFRESH else "jobs.import")
+    return visit.say(TITLES[job.kind])
 
 
 def _state(visit: Visit, job: Job) -> str:
@@ -127,6 +129,8 @@ def _result(visit: Visit, job: Job) -> str:
         return ""
     if job.kind is Kind.REFRESH:
         return str(job.result["run_id"])
+    if job.kind is Kind.CHECK:
+        return visit.say("jobs.checked")
     counts = {n: sum(e[n] for e in job.result["entities"]) for n in COUNTED}
     return visit.say("jobs.imported", **{n: f"{counts[n]:,}" for n in ("inserted", "updated", "unchanged", "rejected")})
 

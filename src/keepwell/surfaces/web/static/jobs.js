@@ -13,6 +13,8 @@
   });
   source.addEventListener("over", () => {
     source.close();
+    const next = shown.querySelector("[data-next]");
+    if (next) window.location.assign(next.href);
     for (const part of document.querySelectorAll("[data-while-under-way], #jobs-now > *")) part.remove();
   });
   window.addEventListener("pagehide", () => source.close());
