@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from keepwell.access.scope import EVERYTHING, Scope
 from keepwell.access.visible import seen_tables
-from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
+from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean, unknown
 from keepwell.engine.sql import Steps, literal, names, quoted
 from keepwell.engine.walls import check_expression
 from keepwell.lake import runs
@@ -80,7 +80,7 @@ def customer_list(
                 if v
             }
             if segment not in known_segments:
-                raise WrongUseError(f"There is no segment named {segment!r}.", did_you_mean(segment, known_segments))
+                raise unknown("segment", segment, known_segments)
         conditions = [
             *([f"({condition})"] if condition else []),
             *([f"{literal(segment)} in ({', '.join(SEGMENTS)})"] if segment is not None else []),

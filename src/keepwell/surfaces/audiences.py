@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
+
 from keepwell.access.scope import with_regions_below
-from keepwell.customers.people import Filters
+from keepwell.customers.lists import customer_columns
+from keepwell.customers.people import LONGEST_PAGE, Filters, Page, people
 from keepwell.engagement.segments import audience, reasons
 from keepwell.engagement.segments.asked import Ground, rule_sql
 from keepwell.engagement.segments.audience import Overlap, Size
-from keepwell.engagement.segments.queries import segment_or_none
+from keepwell.engagement.segments.queries import segment, segment_or_none
 from keepwell.engagement.segments.reasons import Reason
 from keepwell.engagement.segments.rule import Rule
 from keepwell.engine.sql import Steps, quoted
-from keepwell.store.db import Database
+from keepwell.store.db import Database, store_of
+from keepwell.surfaces.answers import Rows
 from keepwell.surfaces.python import Workspace
 
 MOST_VALUES = 200
@@ -58,6 +62,21 @@ class Audiences:
             counted = "select v from all_values where v is not null group by v order by count(*) desc, v"
             rows: list[dict[str, Any]] = cursor.arrow(steps.then("most", f"{counted} limit {MOST_VALUES}")).to_pylist()
         return [str(r["v"]) for r in rows]
+
+    def members(self, name: str, where: str | None, columns: Sequence[str] | None, sort: str | None, limit: int | None) -> Rows:
+        """The members of a saved segment as :meth:`.Workspace.customers` lists customers; an unknown name answers with the nearest."""
+        with store_of(self.workspace.place) as store, store.transaction(writes=False) as session:
+            found = segment(session, name)
+        filters = replace(self.filters(found.rule), where=where)
+        asked = list(dict.fromkeys(columns or customer_columns()))
+        rows: list[dict[str, Any]] = []
+        while limit is None or len(rows) < limit:
+            most = LONGEST_PAGE if limit is None else min(LONGEST_PAGE, limit - len(rows))
+            page = people(self.workspace.book, self.workspace.scope, filters, Page(asked, sort, len(rows), most))
+            rows += [dict(r) for r in page.rows]
+            if not page.rows or len(rows) >= page.total:
+                break
+        return Rows(pa.Table.from_pylist(rows) if rows else pa.table({c: pa.array([], pa.string()) for c in asked}))
 
     def resolved(self, store: Database, filters: Filters) -> Filters:
         """The same filters; a saved segment named in them as its rule. Groups of the models keep their names."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from keepwell.access.scope import EVERYTHING, Scope
 from keepwell.access.visible import Readable, seen_tables
 from keepwell.core.clock import Clock, SystemClock, local_day, today
-from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
+from keepwell.core.errors import KeepwellError, UnknownError, WrongUseError, did_you_mean
 from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
@@ -284,9 +284,17 @@ class Workspace:
         """Customers without their personal columns; ``where`` is SQL over their columns and the scores of the published run.
 
         Ordered by id, or by the column ``sort``, highest first (``-`` before it: lowest first). ``segment`` is an RFM group, a
-        lifecycle stage, a tier, a cluster or a churn band.
+        lifecycle stage, a tier, a cluster, a churn band, or the name of a saved segment.
         """
-        return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit, scope=self.scope))
+        try:
+            return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit, scope=self.scope))
+        except UnknownError:
+            if segment is None:
+                raise
+            # the store's libraries take a while to load, and few lists need them
+            from keepwell.surfaces.audiences import Audiences  # noqa: PLC0415 - see above
+
+            return Audiences(self).members(segment, where, columns, sort, limit)
 
     @property
     def book(self) -> Book:

@@ -131,6 +131,16 @@ def test_a_segment_is_built_saved_and_taken_along(company: Company) -> None:
         # marketing sees no names of persons
         assert not {r["name"] for r in rows} & {"张伟", "欧阳娜娜", NASTY}
         assert "East &amp; &lt;b&gt;" in browser.get("/search?q=east").text
+    # the command line and the API list the same ones
+    assert {c["customer_id"] for c in company.surfaces.ask("customers", "--segment", "east & <B>", "--limit", "1000")} == wanted
+    assert len(company.surfaces.ask("customers", "--segment", "East & <b>", "--where", "kind = 'company'", "--limit", "3")) <= 3
+    with company.program(company.token("analyst")) as program:
+        listed = program.get("/api/v1/customers", params={"segment": "East & <b>", "limit": 1000}).json()
+        assert {c["customer_id"] for c in listed["data"]} == wanted
+        (told,) = [s for s in program.get("/api/v1/segments").json()["data"] if s["name"] == "East & <b>"]
+        assert (told["customers"], told["everybody"]) == (len(wanted), 60)
+        assert told["rule"]["groups"][0]["conditions"] == [{"field": "region", "ask": "is", "values": ["CN-EAST"]}]
+        assert program.get("/api/v1/customers", params={"segment": "nobody knows"}).status_code == 404
     with company.browser("own") as browser:
         mine = {c["customer_id"] for c in company.surfaces.ask("customers", "--where", "owner_id = 'E1'")}
         assert _count(browser.get(path).text) == len(wanted & mine)

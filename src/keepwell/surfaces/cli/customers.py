@@ -27,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
 def list_customers(
     context: typer.Context,
     where: Annotated[str | None, typer.Option(help="Only customers for whom this SQL over their columns and scores holds.")] = None,
-    segment: Annotated[str | None, typer.Option(help="Only this RFM group, lifecycle stage, tier, cluster or churn band.")] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Only this RFM group, lifecycle stage, tier, cluster, churn band or saved segment.")
+    ] = None,
     sort: Annotated[str | None, typer.Option(help="Order by this column, highest first; -COLUMN lowest first.")] = None,
     column: Annotated[list[str] | None, typer.Option(help="Show this column; may be given several times.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
