@@ -1,6 +1,7 @@
 """What a workspace is set to: ``keepwell.toml``, read and checked once."""
 
 import dataclasses
+import functools
 import json
 import tomllib
 import zoneinfo
@@ -96,9 +97,15 @@ class Settings:
         return WEEKDAYS.index(self.week_start) + 1
 
 
+@functools.cache
+def _timezones() -> frozenset[str]:
+    # looking for them goes through folders, and settings are made for each request
+    return frozenset(zoneinfo.available_timezones())
+
+
 def check_timezone(name: str) -> None:
-    if name not in zoneinfo.available_timezones():
-        hint = did_you_mean(name, zoneinfo.available_timezones())
+    if name not in _timezones():
+        hint = did_you_mean(name, _timezones())
         raise WrongUseError(
             f"There is no time zone named {name!r}.",
             hint if hint and "mean" in hint else "Give an IANA name, such as Asia/Shanghai or Europe/London.",
