@@ -282,7 +282,7 @@ def test_a_real_browser_goes_there_and_back(firm: Company, honest: Provider) -> 
         page = chromium.new_context(locale="zh-CN", base_url=address.replace("127.0.0.1", "localhost")).new_page()
         page.goto("/sign-in?next=/account")
         assert faults_or_skip(page) == []
-        page.get_by_role("link", name="使用Acme ID登录").click()
+        page.get_by_role("link", name="使用 Acme ID 登录").click()
         page.wait_for_url(f"{honest.issuer}/**")
         _recognised(page, "nobody we know")
         assert "尚未验证您的邮箱" in page.get_by_role("alert").inner_text()

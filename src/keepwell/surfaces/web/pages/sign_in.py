@@ -90,12 +90,17 @@ def come_in(visit: Visit, found: door.SignedIn, wanted: str) -> Response:
 
 def form(visit: Visit, status: int, wanted: str, error: str | None = None, email: str = "") -> Response:
     """The page of the form, with every way in that there is."""
-    provider = visit.site.provider
-    name = (provider.name or visit.say("sign_in.oidc_name")) if provider else None
-    page = SignInPage(email, wanted, error, name)
+    page = SignInPage(email, wanted, error, _button(visit))
     return visit.keep_form_key(visit.html("sign_in.html", status, page=page, title=visit.say("sign_in.title")))
 
 
 def too_many(visit: Visit, error: door.TooManyAttemptsError) -> str:
     minutes = -(-int(error.wait.total_seconds()) // 60)
     return visit.say("sign_in.too_many", minutes=minutes)
+
+
+def _button(visit: Visit) -> str | None:
+    provider = visit.site.provider
+    if provider is None:
+        return None
+    return visit.say("sign_in.continue_with", name=provider.name) if provider.name else visit.say("sign_in.oidc")
