@@ -1,11 +1,13 @@
 """Signing in by a real OpenID provider, in a process of its own on this machine: who comes in, who does not, and what attackers get."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Page
+from typer.testing import CliRunner
 
 from factories.browser import browser_or_skip, faults_or_skip
 from factories.provider import Provider, provider
@@ -18,6 +20,9 @@ from keepwell.access.oidc_provider import SECRET
 from keepwell.access.sign_in import MOST_OF_ADDRESS
 from keepwell.access.users import disable, enable
 from keepwell.core.clock import SystemClock
+from keepwell.core.errors import WrongUseError
+from keepwell.core.settings import Settings
+from keepwell.surfaces.cli.app import app
 
 CONSOLE = Actor(None, "console")
 
@@ -135,6 +140,11 @@ def test_an_address_that_was_given_to_somebody_else_does_not_open_the_account(fi
         found = _come_back(browser, honest, "newer")
         assert (found[0], _is_in(browser)) == (403, False)
         assert "another identity" in found[2]
+    assert firm.surfaces.ask("user", "unlink", "analyst@example.com")[0]["email"] == "analyst@example.com"
+    with firm.browser() as browser:
+        assert _come_back(browser, honest, "newer")[0] == 303
+        firm.surfaces.ask("user", "unlink", "analyst@example.com")
+        assert not _is_in(browser)
 
 
 @pytest.mark.parametrize("lie", ["keys", "none", "symmetric", "audience", "issuer", "late", "nonce"])
@@ -247,6 +257,46 @@ def test_a_provider_that_is_none_is_told_like_one_that_is_down(tmp_path: Path, h
     firm = _firm(tmp_path, f"{honest.issuer}/elsewhere")
     with firm.browser() as browser:
         assert browser.get("/sign-in/oidc").status_code == 503
+
+
+def test_doctor_asks_the_provider(firm: Company, honest: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> tuple[str, str]:
+        told = CliRunner().invoke(app, ["-w", str(firm.surfaces.folder), "doctor", "--format", "json"]).stdout
+        ((state, words),) = [(f["state"], f["found"]) for f in json.loads(told) if f["check"] == "single sign on"]
+        return state, words
+
+    assert found() == ("ok", f"{honest.issuer} answers")
+    monkeypatch.delenv(SECRET)
+    assert found() == ("warning", f"{honest.issuer} answers, no secret here")
+    settings = firm.surfaces.folder / "keepwell.toml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace(honest.issuer, f"{honest.issuer}/elsewhere"), encoding="utf-8")
+    assert found()[0] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "client", "told"),
+    [
+        ("https://id.example.com", "", "needs oidc_client_id"),
+        ("", "keepwell", "needs oidc_issuer"),
+        ("http://id.example.com", "keepwell", "https://"),
+        ("http://localhost.example.com", "keepwell", "https://"),
+        ("http://127.0.0.1@id.example.com", "keepwell", "https://"),
+        ("id.example.com", "keepwell", "https://"),
+        ("https://id.example.com/?realm=acme", "keepwell", "https://"),
+        ("https://[", "keepwell", "https://"),
+    ],
+)
+def test_a_provider_that_others_could_overhear_or_by_half_is_refused(issuer: str, client: str, told: str) -> None:
+    with pytest.raises(WrongUseError) as error:
+        Settings(oidc_issuer=issuer, oidc_client_id=client)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://id.example.com/realms/acme", "http://localhost:9400", "http://127.0.0.1:9400", "http://[::1]:9400"]
+)
+def test_https_or_this_machine_will_do(issuer: str) -> None:
+    assert Settings(oidc_issuer=issuer, oidc_client_id="keepwell").oidc_issuer == issuer
 
 
 def test_attempts_are_limited_as_those_with_passwords_are(firm: Company) -> None:
