@@ -1,6 +1,7 @@
 """Signing in by a real OpenID provider, in a process of its own on this machine: who comes in, who does not, and what attackers get."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,7 +23,9 @@ from keepwell.access.users import disable, enable
 from keepwell.core.clock import SystemClock
 from keepwell.core.errors import WrongUseError
 from keepwell.core.settings import Settings
+from keepwell.core.workspace import open_workspace
 from keepwell.surfaces.cli.app import app
+from keepwell.surfaces.web.app import create_app
 
 CONSOLE = Actor(None, "console")
 
@@ -39,11 +42,19 @@ def honest(there: Provider) -> Provider:
     return there
 
 
+@pytest.fixture(scope="module")
+def pattern(there: Provider, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a workspace whose people may come by the provider; making their passwords takes seconds."""
+    return _firm(tmp_path_factory.mktemp("firm"), there.issuer).surfaces.folder
+
+
 @pytest.fixture
-def firm(tmp_path: Path, honest: Provider, monkeypatch: pytest.MonkeyPatch) -> Company:
-    """A workspace whose people may come by the provider."""
+def firm(tmp_path: Path, pattern: Path, honest: Provider, monkeypatch: pytest.MonkeyPatch) -> Company:
+    """A workspace whose people may come by the provider, as it was before anybody did."""
+    del honest  # every test begins with one
     monkeypatch.setenv(SECRET, "a secret of the client")
-    return _firm(tmp_path, honest.issuer)
+    surfaces = Surfaces(Path(shutil.copytree(pattern, tmp_path / "workspace")))
+    return Company(surfaces, create_app(open_workspace(surfaces.folder), SystemClock()))
 
 
 def _firm(folder: Path, issuer: str) -> Company:
