@@ -105,6 +105,11 @@ class Accounts:
             users.enable(session, self._clock.now(), self._actor, email_or_id)
             return users.user_of(session, email_or_id)
 
+    def unlink(self, email_or_id: str) -> User:
+        with self._transaction() as session:
+            users.unlink(session, self._clock.now(), self._actor, email_or_id)
+            return users.user_of(session, email_or_id)
+
     def tokens(self, email_or_id: str | None = None) -> list[HeldToken]:
         """All, or those of a user; the newest first."""
         with self._transaction(writes=False) as session:

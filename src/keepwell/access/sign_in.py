@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from keepwell.access import passwords
@@ -86,8 +86,8 @@ def _wrong() -> SignInError:
     return SignInError("The e-mail address or the password is wrong.", "Ask your administrator for a new password if you have lost it.")
 
 
-def begin(session: Session, at: datetime, user: User, *, address: str, browser: str | None = None) -> SignedIn:
-    """A session of somebody who has been recognised."""
+def begin(session: Session, at: datetime, user: User, *, address: str, browser: str | None = None, by: str | None = None) -> SignedIn:
+    """A session of somebody who has been recognised; ``by`` is told where it was not by a password."""
     key, ends = new_key(), at + LONGEST
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= at))
     session.add(
@@ -101,7 +101,7 @@ def begin(session: Session, at: datetime, user: User, *, address: str, browser: 
             browser=browser[:MOST_BROWSER] if browser else None,
         )
     )
-    noted(session, at, user.as_actor(address), "signed in", "session")
+    noted(session, at, user.as_actor(address), "signed in", "session", **({"by": by} if by else {}))
     return SignedIn(key, user, ends)
 
 
@@ -146,11 +146,21 @@ def browsers(session: Session, at: datetime, user: User) -> list[Browser]:
     return [Browser(r.key_hash, r.created_at, r.seen_at, r.address, r.browser) for r in session.scalars(query)]
 
 
-def _check_attempts(session: Session, at: datetime, email: str, address: str) -> None:
+def check_address(session: Session, at: datetime, address: str) -> None:
+    """Raises ``TooManyAttemptsError`` where too many have failed from there, whoever was meant."""
     session.execute(delete(AttemptRow).where(AttemptRow.at <= at - WINDOW))
-    here, account = AttemptRow.address == address, AttemptRow.email == email
-    for which, most in (((here, account), MOST_OF_PAIR), ((here,), MOST_OF_ADDRESS), ((account,), MOST_OF_ACCOUNT)):
-        times = session.scalars(select(AttemptRow.at).where(*which).order_by(AttemptRow.at.desc()).limit(most)).all()
-        if len(times) == most:
-            # when the oldest of them no longer counts
-            raise TooManyAttemptsError(times[-1] + WINDOW - at)
+    _check_most(session, at, MOST_OF_ADDRESS, AttemptRow.address == address)
+
+
+def _check_attempts(session: Session, at: datetime, email: str, address: str) -> None:
+    account = AttemptRow.email == email
+    check_address(session, at, address)
+    _check_most(session, at, MOST_OF_PAIR, account, AttemptRow.address == address)
+    _check_most(session, at, MOST_OF_ACCOUNT, account)
+
+
+def _check_most(session: Session, at: datetime, most: int, *which: ColumnElement[bool]) -> None:
+    times = session.scalars(select(AttemptRow.at).where(*which).order_by(AttemptRow.at.desc()).limit(most)).all()
+    if len(times) == most:
+        # when the oldest of them no longer counts
+        raise TooManyAttemptsError(times[-1] + WINDOW - at)

@@ -170,6 +170,17 @@ def enable(session: Session, at: datetime, actor: Actor, email_or_id: str) -> No
     noted(session, at, actor, "enabled", "user", row.user_id)
 
 
+def unlink(session: Session, at: datetime, actor: Actor, email_or_id: str) -> None:
+    """Single sign-on forgets who the user is there; the next identity with the verified address is remembered instead.
+
+    Whoever is signed in as the user is signed out.
+    """
+    row = _row(session, email_or_id)
+    row.oidc_subject = None
+    session.execute(delete(SessionRow).where(SessionRow.user_id == row.user_id))
+    noted(session, at, actor, "single sign-on unlinked", "user", row.user_id)
+
+
 def folded(email: str) -> str:
     """As addresses are compared: trimmed, in one case."""
     return clean(email).casefold()

@@ -10,11 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from keepwell.core.addresses import is_protected
 from keepwell.core.errors import WrongUseError, did_you_mean
 from keepwell.core.money import check_currency
 
 FILE_NAME = "keepwell.toml"
 MOST_DAYS = 3_650
+MOST_ISSUER = 240  # characters; with the subject it is what a user is known by
 
 
 class Profile(StrEnum):
@@ -75,6 +77,9 @@ class Settings:
     inactive_days: int = _setting(90, "days without an order after which a customer counts as inactive in segments and predictions")
     clv_horizon_days: int = _setting(365, "how far customer lifetime value looks ahead, in days")
     clv_annual_rate: float = _setting(0.1, "yearly rate at which later value counts less: 0.1 is 10 %")
+    oidc_issuer: str = _setting("", "address of the OpenID provider for single sign-on; empty for none")
+    oidc_client_id: str = _setting("", "what the provider knows Keepwell as; the secret stands in $KEEPWELL_OIDC_CLIENT_SECRET")
+    oidc_name: str = _setting("", "what people know the provider as: it stands on the button")
 
     def __post_init__(self) -> None:
         check_currency(self.currency)
@@ -90,6 +95,8 @@ class Settings:
             raise WrongUseError(f"upload_limit_mb is {self.upload_limit_mb}.", "Give a number of megabytes from 1 on.")
         if not 0 <= self.clv_annual_rate <= 1:
             raise WrongUseError(f"clv_annual_rate is {self.clv_annual_rate:g}.", "Give a share from 0 to 1, such as 0.1 for 10 %.")
+        if self.oidc_issuer or self.oidc_client_id:
+            check_provider(self.oidc_issuer, self.oidc_client_id)
 
     @property
     def week_start_weekday(self) -> int:
@@ -109,6 +116,18 @@ def check_timezone(name: str) -> None:
         raise WrongUseError(
             f"There is no time zone named {name!r}.",
             hint if hint and "mean" in hint else "Give an IANA name, such as Asia/Shanghai or Europe/London.",
+        )
+
+
+def check_provider(issuer: str, client_id: str) -> None:
+    """Raises where single sign-on is set up by half, or over a connection that others could read."""
+    if not issuer or not client_id:
+        missing = "oidc_client_id" if issuer else "oidc_issuer"
+        raise WrongUseError(f"Single sign-on needs {missing}.", "Give both oidc_issuer and oidc_client_id, or neither.")
+    if not is_protected(issuer) or len(issuer) > MOST_ISSUER or any(mark in issuer for mark in "?# "):
+        raise WrongUseError(
+            f"oidc_issuer is {issuer!r}.",
+            "Give the provider's address as it tells it, beginning with https:// (http:// on this machine only).",
         )
 
 

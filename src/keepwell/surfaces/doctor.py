@@ -58,6 +58,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         _runs,
         _kpis,
         _store,
+        _single_sign_on,
         _jobs,
     )
     found: list[Finding] = []
@@ -65,7 +66,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         try:
             found += check(workspace)
         except KeepwellError as error:
-            found.append(Finding(check.__name__.strip("_"), State.FAILED, error.message, error.hint or ""))
+            found.append(Finding(check.__name__.strip("_").replace("_", " "), State.FAILED, error.message, error.hint or ""))
     return found
 
 
@@ -199,6 +200,22 @@ def _store(workspace: Workspace) -> Iterator[Finding]:
             f"{found.users}, {found.administrators} of them may manage users",
             first if found.users == 0 else "" if is_managed else advice,
         )
+
+
+def _single_sign_on(workspace: Workspace) -> Iterator[Finding]:
+    """Whether the provider answers, where there is one."""
+    if not workspace.settings.oidc_issuer:
+        return
+    # the same libraries
+    from keepwell.access.oidc_provider import SECRET, provider_or_none  # noqa: PLC0415 - see above
+
+    provider = provider_or_none(workspace.settings)
+    if provider is not None:
+        found = f"{provider.endpoints().issuer} answers"
+        if provider.secret:
+            yield Finding("single sign on", State.OK, found)
+        else:
+            yield Finding("single sign on", State.WARNING, f"{found}, no secret here", f"Give ${SECRET} to the process that serves.")
 
 
 def _jobs(workspace: Workspace) -> Iterator[Finding]:

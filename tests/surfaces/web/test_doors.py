@@ -52,7 +52,13 @@ def test_no_address_is_in_the_table_twice() -> None:
 
 
 def test_open_doors_are_few_and_known() -> None:
-    assert {(r.method, r.path) for r in TABLE if r.needs is Door.OPEN} == {("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/look")}
+    assert {(r.method, r.path) for r in TABLE if r.needs is Door.OPEN} == {
+        ("GET", "/sign-in"),
+        ("POST", "/sign-in"),
+        ("GET", "/sign-in/oidc"),
+        ("GET", "/sign-in/oidc/back"),
+        ("POST", "/look"),
+    }
 
 
 def test_downloads_need_the_right_to_export() -> None:

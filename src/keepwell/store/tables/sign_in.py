@@ -32,3 +32,17 @@ class AttemptRow(Table):
     email: Mapped[str] = mapped_column(String(320))
     address: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime]
+
+
+class OidcRequestRow(Table):
+    """A browser on its way to the OpenID provider and back. The state and the browser's key are known to it only; here are their SHA-256."""
+
+    __tablename__ = "oidc_requests"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    browser_hash: Mapped[str] = mapped_column(String(64))
+    nonce: Mapped[str] = mapped_column(String(64))
+    code_verifier: Mapped[str] = mapped_column(String(128))
+    wanted: Mapped[str] = mapped_column(String(2_000))
+    address: Mapped[str] = mapped_column(String(64), index=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,4 +1,4 @@
-"""Commands about who may sign in: user add, list, password, disable, enable, roles."""
+"""Commands about who may sign in: user add, list, password, disable, enable, unlink, roles."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -36,12 +36,13 @@ StdinOption = Annotated[bool, typer.Option("--password-stdin", help="Read the pa
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    group = typer.Typer(help="Who may sign in: add, list, password, disable, enable, roles.", no_args_is_help=True)
+    group = typer.Typer(help="Who may sign in: add, list, password, disable, enable, unlink, roles.", no_args_is_help=True)
     group.command("add")(add_user)
     group.command("list")(list_users)
     group.command("password")(set_password)
     group.command("disable")(disable_user)
     group.command("enable")(enable_user)
+    group.command("unlink")(unlink_user)
     group.command("roles")(set_roles)
     app.add_typer(group, name="user")
 
@@ -110,6 +111,12 @@ def enable_user(context: typer.Context, email: UserArgument, format_: FormatOpti
     """Let a disabled user in again; tokens stay revoked."""
     settings, found = accounts(context)
     _show([found.enable(email)], settings, format_, output)
+
+
+def unlink_user(context: typer.Context, email: UserArgument, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
+    """Let single sign-on forget who a user is there; the next who comes with the verified address is remembered."""
+    settings, found = accounts(context)
+    _show([found.unlink(email)], settings, format_, output)
 
 
 def set_roles(

@@ -10,6 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 import keepwell
+from keepwell.access.oidc_provider import provider_or_none
 from keepwell.core.clock import Clock
 from keepwell.core.workspace import Workspace
 from keepwell.store.db import store_of
@@ -17,7 +18,7 @@ from keepwell.surfaces.api.app import PATH, create_api
 from keepwell.surfaces.web import problems
 from keepwell.surfaces.web.headers import SecureHeaders
 from keepwell.surfaces.web.page import pages
-from keepwell.surfaces.web.pages import sign_in
+from keepwell.surfaces.web.pages import sign_in, single_sign_on
 from keepwell.surfaces.web.route import Route
 from keepwell.surfaces.web.site import Site
 from keepwell.surfaces.web.templating import environment
@@ -31,6 +32,7 @@ A_YEAR = "public, max-age=31536000, immutable"
 def all_routes() -> Iterator[Route]:
     """The table of routes: what the application answers, and nothing else."""
     yield from sign_in.ROUTES
+    yield from single_sign_on.ROUTES
     for page in pages():
         yield from page.routes
 
@@ -46,7 +48,7 @@ def create_app(place: Workspace, clock: Clock) -> FastAPI:
         store.close()
 
     app = FastAPI(title="Keepwell", version=keepwell.__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.site = Site(place, clock, store, environment(), jobs)
+    app.state.site = Site(place, clock, store, environment(), jobs, provider_or_none(place.settings))
     for route in all_routes():
         app.add_api_route(
             route.path,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Form
 from starlette.responses import Response
@@ -20,6 +21,16 @@ class SignInPage:
     email: str = ""
     next: str = "/"
     error: str | None = None
+    provider: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the form is found again, without what somebody brought along."""
+        return f"/sign-in?next={quote(self.next, safe='/')}"
+
+    @property
+    def provider_path(self) -> str:
+        return f"/sign-in/oidc?next={quote(self.next, safe='/')}"
 
 
 @ROUTES.get("/sign-in", Door.OPEN)
@@ -27,7 +38,7 @@ def show(visit: Here) -> Response:
     wanted = local_path(visit.asked("next"))
     if visit.user is not None:
         return redirect(wanted)
-    return _form(visit, SignInPage(next=wanted), 200)
+    return form(visit, 200, wanted)
 
 
 @ROUTES.post("/sign-in", Door.OPEN)
@@ -41,14 +52,10 @@ def sign_in(
     try:
         found = door.sign_in(visit.site.store, visit.at, email, password, address=visit.address, browser=visit.browser)
     except door.TooManyAttemptsError as error:
-        minutes = -(-int(error.wait.total_seconds()) // 60)
-        return _form(visit, SignInPage(email, wanted, visit.say("sign_in.too_many", minutes=minutes)), 429)
+        return form(visit, 429, wanted, too_many(visit, error), email)
     except door.SignInError:
-        return _form(visit, SignInPage(email, wanted, visit.say("sign_in.wrong")), 401)
-    response = redirect(wanted)
-    visit.set_cookie(response, SESSION, found.key, int(door.LONGEST.total_seconds()))
-    response.delete_cookie(FORM)
-    return response
+        return form(visit, 401, wanted, visit.say("sign_in.wrong"), email)
+    return come_in(visit, found, wanted)
 
 
 @ROUTES.post("/sign-out", Door.SIGNED_IN)
@@ -73,5 +80,27 @@ def look(
     return visit.with_look(redirect(local_path(next)), locale, theme)
 
 
-def _form(visit: Visit, page: SignInPage, status: int) -> Response:
+def come_in(visit: Visit, found: door.SignedIn, wanted: str) -> Response:
+    """The page that was wanted, for somebody who has been recognised."""
+    response = redirect(wanted)
+    visit.set_cookie(response, SESSION, found.key, int(door.LONGEST.total_seconds()))
+    response.delete_cookie(FORM)
+    return response
+
+
+def form(visit: Visit, status: int, wanted: str, error: str | None = None, email: str = "") -> Response:
+    """The page of the form, with every way in that there is."""
+    page = SignInPage(email, wanted, error, _button(visit))
     return visit.keep_form_key(visit.html("sign_in.html", status, page=page, title=visit.say("sign_in.title")))
+
+
+def too_many(visit: Visit, error: door.TooManyAttemptsError) -> str:
+    minutes = -(-int(error.wait.total_seconds()) // 60)
+    return visit.say("sign_in.too_many", minutes=minutes)
+
+
+def _button(visit: Visit) -> str | None:
+    provider = visit.site.provider
+    if provider is None:
+        return None
+    return visit.say("sign_in.continue_with", name=provider.name) if provider.name else visit.say("sign_in.oidc")
