@@ -93,7 +93,7 @@ def _serve(port: int) -> None:
     import oidc_provider_mock  # noqa: PLC0415 - see above
     import uvicorn  # noqa: PLC0415 - see above
 
-    app = oidc_provider_mock.app(require_nonce=True)
+    app: flask.Flask = oidc_provider_mock.app(require_nonce=True)
     challenges: dict[str, str] = {}
     lies: set[str] = set()
 
