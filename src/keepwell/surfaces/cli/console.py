@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -118,7 +119,27 @@ def watcher() -> "BarProgress | LineProgress":
     return BarProgress(screen) if screen.is_terminal else LineProgress(screen)
 
 
-class BarProgress:
+class OneShare(ABC):
+    """Of the step that runs one share is shown: that of its parts once they are counted, else that of the query that runs."""
+
+    _is_counted = False
+
+    def advance(self, share: float) -> None:
+        if not self._is_counted:
+            self._show(share)
+
+    def count(self, done: int, total: int) -> None:
+        self._is_counted = True
+        self._show(done / max(total, 1))
+
+    def check(self) -> None:
+        stopping.check()
+
+    @abstractmethod
+    def _show(self, share: float) -> None: ...
+
+
+class BarProgress(OneShare):
     """Steps as bars that come and go; used as a context so that the screen is left tidy."""
 
     def __init__(self, screen: Console) -> None:
@@ -127,7 +148,6 @@ class BarProgress:
             TimeElapsedColumn(), TimeRemainingColumn(), console=screen, transient=True,
         )  # fmt: skip
         self._task: TaskID | None = None
-        self._is_counted = False
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -140,16 +160,6 @@ class BarProgress:
         stopping.check()
         self._task, self._is_counted = self._bars.add_task(step, total=1.0), False
 
-    def advance(self, share: float) -> None:
-        if not self._is_counted:
-            self._show(share)
-
-    def count(self, done: int, total: int) -> None:
-        self._is_counted = True
-        self._show(done / max(total, 1))
-
-    def check(self) -> None: ...
-
     def _show(self, share: float) -> None:
         if self._task is not None:
             self._bars.update(self._task, completed=min(share, 1.0))
@@ -161,14 +171,13 @@ class BarProgress:
 
 
 @dataclass
-class LineProgress:
+class LineProgress(OneShare):
     """Steps as lines: when one ends, and every few seconds while a long one runs."""
 
     screen: Console
     _step: str = ""
     _began: float = 0.0
     _told: float = 0.0
-    _is_counted: bool = False
 
     def __enter__(self) -> Self:
         return self
@@ -179,16 +188,6 @@ class LineProgress:
         stopping.check()
         self._step, self._began = step, time.monotonic()
         self._told, self._is_counted = self._began, False
-
-    def advance(self, share: float) -> None:
-        if not self._is_counted:
-            self._show(share)
-
-    def count(self, done: int, total: int) -> None:
-        self._is_counted = True
-        self._show(done / max(total, 1))
-
-    def check(self) -> None: ...
 
     def _show(self, share: float) -> None:
         now = time.monotonic()
