@@ -58,6 +58,12 @@ class Company:
                 found.sign_in(who)
             yield found
 
+    def cancel_jobs(self) -> None:
+        """Whatever other tests left waiting; nobody is at work here."""
+        jobs = self.app.state.site.jobs
+        for job in jobs.jobs(limit=500):
+            jobs.cancel(job.job_id)
+
     def token(self, who: str, *scopes: str) -> str:
         """A token of that person with those scopes, by default with all that the person may use."""
         place, at = open_workspace(self.surfaces.folder), SystemClock().now()

@@ -188,7 +188,8 @@ def test_an_audience_is_built_and_taken_along_without_names(browser: Browser, ad
     page.context.close()
 
 
-def test_a_job_is_watched_from_anywhere_and_cancelled(browser: Browser, address: str) -> None:
+def test_a_job_is_watched_from_anywhere_and_cancelled(browser: Browser, company: Company, address: str) -> None:
+    company.cancel_jobs()
     page, wrong = _signed_in(browser, address, "operations")
     _opened(page, f"{address}/data/jobs")
     page.click("main form[action='/data/refresh'] button")

@@ -15,6 +15,7 @@ def test_whoever_may_import_may_refresh_and_so_sees_the_jobs() -> None:
 
 
 def test_a_refresh_is_started_found_again_and_cancelled(company: Company) -> None:
+    company.cancel_jobs()
     with company.browser("operations") as browser:
         answer = browser.post("/data/refresh", form_token=browser.token(), as_of="2026-05-31")
         assert answer.status_code == 303
