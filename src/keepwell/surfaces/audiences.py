@@ -12,7 +12,7 @@ from keepwell.customers.people import LONGEST_PAGE, Filters, Page, people
 from keepwell.engagement.segments import audience, reasons
 from keepwell.engagement.segments.asked import Ground, rule_sql
 from keepwell.engagement.segments.audience import Overlap, Size
-from keepwell.engagement.segments.queries import segment, segment_or_none
+from keepwell.engagement.segments.queries import segment_or_none
 from keepwell.engagement.segments.reasons import Reason
 from keepwell.engagement.segments.rule import Rule
 from keepwell.engine.sql import Steps, quoted
@@ -63,10 +63,14 @@ class Audiences:
             rows: list[dict[str, Any]] = cursor.arrow(steps.then("most", f"{counted} limit {MOST_VALUES}")).to_pylist()
         return [str(r["v"]) for r in rows]
 
-    def members(self, name: str, where: str | None, columns: Sequence[str] | None, sort: str | None, limit: int | None) -> Rows:
-        """The members of a saved segment as :meth:`.Workspace.customers` lists customers; an unknown name answers with the nearest."""
+    def members_or_none(
+        self, name: str, where: str | None, columns: Sequence[str] | None, sort: str | None, limit: int | None
+    ) -> Rows | None:
+        """The members of a saved segment as :meth:`.Workspace.customers` lists customers, where there is one of that name."""
         with store_of(self.workspace.place) as store, store.transaction(writes=False) as session:
-            found = segment(session, name)
+            found = segment_or_none(session, name)
+        if found is None:
+            return None
         filters = replace(self.filters(found.rule), where=where)
         asked = list(dict.fromkeys(columns or customer_columns()))
         rows: list[dict[str, Any]] = []

@@ -294,7 +294,10 @@ class Workspace:
             # the store's libraries take a while to load, and few lists need them
             from keepwell.surfaces.audiences import Audiences  # noqa: PLC0415 - see above
 
-            return Audiences(self).members(segment, where, columns, sort, limit)
+            members = Audiences(self).members_or_none(segment, where, columns, sort, limit)
+            if members is None:
+                raise
+            return members
 
     @property
     def book(self) -> Book:
