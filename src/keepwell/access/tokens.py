@@ -19,6 +19,7 @@ from keepwell.store.tables.tokens import TokenRow
 
 MARK = "kw"
 SEEN_EVERY = timedelta(minutes=1)
+MOST_DAYS = 36_500  # that a token holds
 
 # what a token may do, each with what its user must be able to do
 SCOPES: dict[str, Capability] = {
@@ -74,8 +75,8 @@ def create_token(
         raise WrongUseError(f"{user.name} may not use the API.", "Give the user a role that may: operations, analyst or administrator.")
     if not scopes or not clean(name):
         raise WrongUseError("A token needs a name and at least one scope.", f"Scopes are {', '.join(SCOPES)}.")
-    if days is not None and days < 1:
-        raise WrongUseError(f"The token would hold for {days} days.", "Give 1 or more.")
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise WrongUseError(f"The token would hold for {days} days.", f"Give 1 to {MOST_DAYS}.")
     secret = new_key()
     row = TokenRow(
         token_id=new_id("tok", at),

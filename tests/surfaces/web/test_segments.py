@@ -46,7 +46,7 @@ def buyers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Company, list[dict
 
 
 def _scores(surfaces: Surfaces) -> list[dict[str, Any]]:
-    return surfaces.python.customers(columns=["customer_id", "rfm_recency", "rfm_frequency", "clv"]).to_json()
+    return surfaces.python.customers(columns=["customer_id", "rfm_recency", "rfm_frequency", "clv", "cluster"]).to_json()
 
 
 def _rows(browser: Browser, path: str) -> list[dict[str, str]]:
@@ -101,6 +101,19 @@ def test_the_moves_are_those_of_the_command_line(buyers: tuple[Company, list[dic
         assert "is in the same group" in browser.get("/segments").text or "are in the same group" in browser.get("/segments").text
     told = company.surfaces.ask("transitions", "rfm")
     assert {(r["before"], r["after"]): int(r["customers"]) for r in rows} == {(r["from"], r["to"]): r["customers"] for r in told}
+
+
+def test_clusters_are_those_of_the_run_that_is_shown(buyers: tuple[Company, list[dict[str, Any]]]) -> None:
+    company, before = buyers
+    now = company.surfaces.python.customers(columns=["customer_id", "cluster"]).to_json()
+    earlier = company.surfaces.ask("runs")[0]["run_id"]
+    with company.browser("analyst") as browser:
+        for run, told in (("", now), (f"?run={earlier}", before)):
+            counts = Counter(c["cluster"] for c in told if c["cluster"])
+            text = browser.get(f"/segments{run}").text
+            found = dict(re.findall(r'data-cluster="(\w+)".*?<dt>Customers</dt><dd>([\d,]+)</dd>', text, re.DOTALL))
+            assert counts
+            assert {c: int(n.replace(",", "")) for c, n in found.items()} == counts
 
 
 def test_a_cell_leads_to_its_customers(buyers: tuple[Company, list[dict[str, Any]]]) -> None:
@@ -181,6 +194,9 @@ def test_what_is_pressed_in_the_builder_is_done_to_the_rule(company: Company) ->
         without = browser.get(_address(press="drop-0")).headers["location"]
         assert "c0.field" not in without
         assert "c1.group=1" in browser.get(_address(press="group")).headers["location"]
+        # numbers that no page of ours writes
+        for far in (_address(press="drop-" + "9" * 5000), _address(**{"c0.group": "9" * 5000})):
+            assert browser.get(far).status_code in {200, 303}
         # another field forgets the values of the one before
         other = browser.get(_address(**{"c0.field": "country", "c0.was": "region"}), HX_Request="true")
         assert "CN-EAST" not in other.headers["hx-push-url"]

@@ -49,11 +49,12 @@ def segment_or_none(session: Session, name: str) -> Segment | None:
     return segment_of(found) if found else None
 
 
-def row_of(session: Session, id_or_name: str, *, is_deleted: bool = False) -> SegmentRow:
-    """The stored row; only for the functions of this folder."""
+def row_of(session: Session, id_or_name: str, *, is_deleted: bool = False, will_change: bool = False) -> SegmentRow:
+    """The stored row; only for the functions of this folder. Of two who will change it the second waits, and sees what the first did."""
     there = SegmentRow.deleted_at.is_not(None) if is_deleted else SegmentRow.deleted_at.is_(None)
     query = select(SegmentRow).where(there, (SegmentRow.segment_id == id_or_name) | (SegmentRow.name_key == name_key(id_or_name)))
-    found = session.scalars(query.order_by(SegmentRow.segment_id == id_or_name)).all()
+    query = query.order_by(SegmentRow.segment_id == id_or_name)
+    found = session.scalars(query.with_for_update() if will_change else query).all()
     if not found:
         raise unknown("segment", id_or_name, session.scalars(select(SegmentRow.name).where(SegmentRow.deleted_at.is_(None))).all())
     return found[-1]

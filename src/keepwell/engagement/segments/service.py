@@ -47,7 +47,7 @@ def add_segment(session: Session, at: datetime, actor: Actor, new: NewSegment) -
 
 def change_segment(session: Session, at: datetime, actor: Actor, segment_id: str, new: NewSegment, known_version: int) -> Segment:
     """Another name, note or rule. Raises where somebody else changed it since ``known_version``: nobody's work is lost unseen."""
-    row = row_of(session, segment_id)
+    row = row_of(session, segment_id, will_change=True)
     if row.version != known_version:
         raise KeepwellError(
             f"{row.name} was changed by somebody else meanwhile.", "Open it again, look at what it is now, and repeat your change."
@@ -62,7 +62,7 @@ def change_segment(session: Session, at: datetime, actor: Actor, segment_id: str
 
 def delete_segment(session: Session, at: datetime, actor: Actor, segment_id: str) -> Segment:
     """It is listed no more; :func:`restore_segment` brings it back."""
-    row = row_of(session, segment_id)
+    row = row_of(session, segment_id, will_change=True)
     row.deleted_at = at
     noted(session, at, actor, "deleted", "segment", segment_id, name=row.name)
     return segment_of(row)
@@ -70,7 +70,7 @@ def delete_segment(session: Session, at: datetime, actor: Actor, segment_id: str
 
 def restore_segment(session: Session, at: datetime, actor: Actor, segment_id: str) -> Segment:
     """Raises where its name is another one's by now."""
-    row = row_of(session, segment_id, is_deleted=True)
+    row = row_of(session, segment_id, is_deleted=True, will_change=True)
     _check_free(session, row.name, segment_id)
     row.deleted_at = None
     noted(session, at, actor, "restored", "segment", segment_id, name=row.name)

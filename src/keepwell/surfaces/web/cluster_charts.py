@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import erf, sqrt
 from typing import Any
 
-from keepwell.engine.sql import Steps
 from keepwell.lake.runs import Run
 from keepwell.metrics.kpi import Unit
+from keepwell.models.cluster_sums import ClusterSums, cluster_sums
 from keepwell.surfaces.web.charts import Chart
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
@@ -33,7 +33,7 @@ class ClusterCard:
 
 def cluster_cards(visit: Visit, run: Run) -> tuple[ClusterCard, ...]:
     """One a cluster, the largest first; none where the model refused, or there is nobody."""
-    if "model_reports" not in run.results:
+    if not {"model_reports", "customer_scores"} <= run.results.keys():
         return ()
     card = visit.kept(("clusters", run.run_id, visit.locale), lambda: _card_or_none(visit, run))
     if card is None or card.refused:
@@ -43,8 +43,8 @@ def cluster_cards(visit: Visit, run: Run) -> tuple[ClusterCard, ...]:
         parts = str(p["parameter"]).split(".")
         if parts[0] == "centre" and p["value"] is not None:
             centres.setdefault(parts[1], {})[parts[2]] = float(p["value"])
-    sums = visit.kept(("cluster sums", run.run_id), lambda: _sums(visit))
-    whole = sum(s["customers"] for s in sums.values())
+    sums = visit.kept(("cluster sums", run.run_id), lambda: cluster_sums(visit.workspace.lake, run, visit.scope))
+    whole = sum(s.customers for s in sums.values())
     return tuple(
         _cluster(visit, str(r["cluster"]), r, centres[str(r["cluster"])], sums, whole)
         for r in card.rows
@@ -57,38 +57,26 @@ def _card_or_none(visit: Visit, run: Run) -> Any:
     return visit.workspace.model("clusters", run.run_id) if "clusters" in names else None
 
 
-def _sums(visit: Visit) -> Mapping[str, dict[str, Any]]:
-    """What each cluster comes to among the customers whom this person sees; ``z`` is how far its CLV lies from everybody's, in deviations."""
-    query = (
-        "select *, (mean_clv - (select avg(clv) from everyone)) / nullif((select stddev_pop(clv) from everyone), 0) as z from "
-        "(select cluster, count(*) as customers, cast(avg(clv) as DOUBLE) as mean_clv, cast(sum(clv) as DOUBLE) as clv, "
-        "avg(churn_probability) as churn from everyone where cluster is not null group by cluster)"
-    )
-    with visit.workspace.book.people(visit.scope, is_barrier=False) as (cursor, people):
-        steps = Steps().then("everyone", f"select cluster, clv, churn_probability from {people}")
-        return {str(r["cluster"]): r for r in cursor.arrow(steps.then("sums", query)).to_pylist()}
-
-
 def _cluster(
-    visit: Visit, cluster: str, row: Mapping[str, Any], centre: Mapping[str, float], sums: Mapping[str, dict[str, Any]], whole: int
+    visit: Visit, cluster: str, row: Mapping[str, Any], centre: Mapping[str, float], sums: Mapping[str, ClusterSums], whole: int
 ) -> ClusterCard:
     own = sums[cluster]
     standing = [_percentile(-centre[f] if f == "recency" else centre[f]) for f in FEATURES if f in centre]
-    standing.append(_percentile(float(own["z"])) if own["z"] is not None else MIDDLE)
+    standing.append(_percentile(float(own.clv_deviations)) if own.clv_deviations is not None else MIDDLE)
     axes = [visit.say(f"segments.axis_{a}") for a in AXES if a in centre or a == "clv"]
     facts = [
-        (visit.say("segments.head_customers"), f"{own['customers']:,}"),
-        (visit.say("segments.of_all"), visit.figure(own["customers"] / whole, Unit.SHARE)),
+        (visit.say("segments.head_customers"), f"{own.customers:,}"),
+        (visit.say("segments.of_all"), visit.figure(own.customers / whole, Unit.SHARE)),
     ]
-    if own["mean_clv"] is not None:
+    if own.mean_clv is not None and own.clv is not None:
         facts += [
-            (visit.say("segments.mean_clv"), visit.money(own["mean_clv"])),
-            (visit.say("segments.head_clv"), visit.short_money(own["clv"])),
+            (visit.say("segments.mean_clv"), visit.money(own.mean_clv)),
+            (visit.say("segments.head_clv"), visit.short_money(own.clv)),
         ]
-    if own["churn"] is not None:
-        facts.append((visit.say("segments.mean_churn"), visit.figure(own["churn"], Unit.SHARE)))
+    if own.churn_probability is not None:
+        facts.append((visit.say("segments.mean_churn"), visit.figure(own.churn_probability, Unit.SHARE)))
     return ClusterCard(
-        cluster, str(row["name"]), str(row["description"]), own["customers"], tuple(facts), _radar(visit, cluster, str(row["name"]), axes, standing),
+        cluster, str(row["name"]), str(row["description"]), own.customers, tuple(facts), _radar(visit, cluster, str(row["name"]), axes, standing),
         f"/customers?segment={cluster}",
     )  # fmt: skip
 

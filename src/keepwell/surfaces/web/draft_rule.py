@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from keepwell.core.errors import WrongUseError
 from keepwell.engagement.segments.field import Field, fields
 from keepwell.engagement.segments.rule import ASKS, MOST_CONDITIONS, MOST_GROUPS, Ask, Condition, Group, Match, Rule, Value, condition
-from keepwell.surfaces.web.visit import Visit
+from keepwell.surfaces.web.visit import Visit, whole_or
 
 PART = re.compile(r"c(\d{1,3})\.(group|field|ask)")
 FIRST_FIELD = "clv"
@@ -83,7 +83,7 @@ def asked_draft(visit: Visit) -> Draft:
 
 def _pressed(draft: Draft, press: str) -> Draft:
     what, _, at = press.partition("-")
-    place = int(at) if at.isdecimal() else 0
+    place = whole_or(at, 0)
     groups, parts = list(draft.groups), list(draft.parts)
     if what == "add" and place < len(groups) and len(parts) < MOST_CONDITIONS:
         parts.append(_blank(place))
@@ -107,7 +107,8 @@ def _part(visit: Visit, number: int, groups: int) -> Part | None:
     params = visit.request.query_params
     known = fields().get(params.get(f"c{number}.field", ""))
     group = params.get(f"c{number}.group", "0")
-    if known is None or not group.isdecimal() or int(group) >= groups:
+    place = whole_or(group, groups)
+    if known is None or place >= groups:
         return None
     # another field may not know the question that was asked of the one before
     asks = ASKS[known.kind]
@@ -116,7 +117,7 @@ def _part(visit: Visit, number: int, groups: int) -> Part | None:
     is_same = params.get(f"c{number}.was", known.name) == known.name
     values = tuple(v.strip() for v in params.getlist(f"c{number}.value") if v.strip()) if is_same else ()
     asked, fault = _asked(known, ask, values)
-    return Part(int(group), known, ask, values, asked, fault)
+    return Part(place, known, ask, values, asked, fault)
 
 
 def _asked(known: Field, ask: Ask, values: tuple[str, ...]) -> tuple[Condition | None, str | None]:

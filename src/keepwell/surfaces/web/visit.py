@@ -43,6 +43,7 @@ from keepwell.surfaces.words import column_words
 
 SESSION, FORM, LOCALE, THEME = "keepwell_session", "keepwell_form", "keepwell_locale", "keepwell_theme"
 THEMES = ("light", "dark")
+MOST_DIGITS = 9
 MANY = 100  # from here on decimals beyond two tell nothing
 A_YEAR = 365 * 24 * 3600
 Found = TypeVar("Found")
@@ -391,6 +392,11 @@ def changed_place(place: Place, settings: Settings) -> Place:
 def customer_path(customer_id: str) -> str:
     """Where a customer's page is; ids may hold anything."""
     return f"/customers/{quote(customer_id, safe='')}"
+
+
+def whole_or(text: str, otherwise: int) -> int:
+    """A whole number as an address tells it; what is none, or is longer than any that we write there, is ``otherwise``."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else otherwise
 
 
 def local_path(path: str | None, default: str = "/") -> str:

@@ -21,7 +21,7 @@ from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.readings import members
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import KINDS, Column, Sheet, download
-from keepwell.surfaces.web.visit import Here, Visit
+from keepwell.surfaces.web.visit import Here, Visit, whole_or
 
 ROUTES = PageRoutes()
 PAGE = Page("customers", "/customers", Capability.SEE_CUSTOMERS, ROUTES, group=1)
@@ -212,7 +212,7 @@ def _day(name: str, text: str) -> date | None:
 
 def _page(visit: Visit) -> CustomersPage:
     filters, columns, sort = asked_filters(visit), _columns(visit), visit.asked("sort", "clv")
-    offset = int(visit.asked("from", "0")) if visit.asked("from", "0").isdecimal() else 0
+    offset = whole_or(visit.asked("from"), 0)
     found = visit.workspace.people(filters, Part(columns, sort or None, offset, A_PAGE))
     last = offset + len(found.rows)
     totals = [(visit.say("customers.total"), f"{found.total:,}")]

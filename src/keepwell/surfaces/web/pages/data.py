@@ -21,7 +21,7 @@ from keepwell.surfaces.web.pages.data_tabs import Tab, entity_words, names_of_us
 from keepwell.surfaces.web.refusals import MayNotError, NotFoundError
 from keepwell.surfaces.web.route import Routes
 from keepwell.surfaces.web.tables import Column, Sheet
-from keepwell.surfaces.web.visit import Here, Visit, redirect
+from keepwell.surfaces.web.visit import Here, Visit, redirect, whole_or
 
 ROUTES = PageRoutes()
 A_PAGE = 50
@@ -115,7 +115,7 @@ def list_imports(visit: Visit) -> ImportsPage:
     everybody = names_of_users(visit)
     changes = visit.workspace.lake.changes()[::-1]
     asked = visit.asked("from")
-    first = int(asked) if asked.isdecimal() and len(asked) < 9 else 0
+    first = whole_or(asked, 0)
     lines = tuple(_import_line(visit, c, everybody) for c in changes[first : first + A_PAGE])
     heads = ("import_id", "kind", "what", "at", "by", "source", "read", "inserted", "updated", "removed", "rejected", "undone_by")
     numbers = {"read", "inserted", "updated", "removed", "rejected"}

@@ -16,7 +16,7 @@ from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import Column, Sheet
-from keepwell.surfaces.web.visit import Here, Visit, redirect
+from keepwell.surfaces.web.visit import Here, Visit, redirect, whole_or
 from keepwell.surfaces.worker.job import Job, JobStep, Kind, State, StepState
 from keepwell.surfaces.worker.stages import KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, TIDY_UP, WRITE
 
@@ -79,7 +79,7 @@ class JobsPage:
 
 @ROUTES.page("/data/jobs", SEE, "jobs.html")
 def list_jobs(visit: Visit) -> JobsPage:
-    number = int(visit.asked("page")) if visit.asked("page").isdecimal() and len(visit.asked("page")) < 7 else 1
+    number = whole_or(visit.asked("page"), 1)
     found = visit.site.jobs.jobs(limit=A_PAGE + 1, offset=(max(number, 1) - 1) * A_PAGE)
     lines = tuple(_line(visit, job) for job in found[:A_PAGE])
     columns = tuple(

@@ -22,7 +22,7 @@ from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.rows import Evidence, evidence
 from keepwell.surfaces.web.shown import Shown, shown
 from keepwell.surfaces.web.tables import Sheet
-from keepwell.surfaces.web.visit import Here, Visit
+from keepwell.surfaces.web.visit import Here, Visit, whole_or
 
 ROUTES = PageRoutes()
 PAGE = Page("kpi", "/kpi", Capability.SEE_KPIS, ROUTES, group=1, is_in_navigation=False)
@@ -135,8 +135,8 @@ def why(visit: Visit) -> WhyPart:
     except KeepwellError as error:
         return WhyPart(title, error.message, None, (), error.hint, ())
     parts = [d for d in told.decompositions if d.parts]
-    asked = visit.asked("way")
-    index = int(asked) if asked.isdecimal() and int(asked) < len(parts) else 0
+    asked = whole_or(visit.asked("way"), 0)
+    index = asked if asked < len(parts) else 0
     ways = tuple(Decomposed(by_in_words(d.by, visit.settings), i, i == index, d.reason) for i, d in enumerate(parts))
     chart = waterfall_chart(visit, found, told, parts[index]) if parts else None
     reasons = "; ".join(f"{d.by}: {d.reason}" for d in told.decompositions if d.reason and not d.parts)

@@ -16,7 +16,7 @@ from keepwell.core.settings import Locale, Settings
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.tables import Column, Sheet
-from keepwell.surfaces.web.visit import Here, Visit, redirect
+from keepwell.surfaces.web.visit import Here, Visit, redirect, whole_or
 
 ROUTES = PageRoutes()
 PAGE = Page("settings", "/settings", Capability.SEE_DATA, ROUTES, group=3)
@@ -246,7 +246,7 @@ def create_token(
     """The answer is the page itself, no redirect: the secret is in no address and nowhere else."""
     try:
         with visit.site.store.transaction() as session:
-            made, _ = tokens.create_token(session, visit.at, visit.actor, user, name, scope or [], int(days) if days.isdecimal() else 365)
+            made, _ = tokens.create_token(session, visit.at, visit.actor, user, name, scope or [], whole_or(days, 365))
     except KeepwellError as error:
         page = _tokens(visit, error=error)
         return visit.html("settings_tokens.html", 400, page=page, title=page.title)
