@@ -41,6 +41,7 @@ from keepwell.metrics.session import Ground, Session, Tables
 from keepwell.models.stored import ModelCard, model_card, model_cards
 from keepwell.models.transitions import transitions
 from keepwell.surfaces.answers import Behind, Definition, Explained, Moves, Rows
+from keepwell.surfaces.events import Event, events_of
 from keepwell.surfaces.stored import check_same_definitions, stored_or_none
 from keepwell.surfaces.worker.engines import reading_engine
 from keepwell.surfaces.worker.refresh import choices_of, ground_of
@@ -255,6 +256,11 @@ class Workspace:
                 shown = table.slice(0, limit) if limit is not None else table
                 answers.append(Behind(label, Rows(shown), table.num_rows))
         return answers
+
+    def events(self, name: str, period: str = "last-month") -> list[Event]:
+        """What happened in a period that may have moved a KPI: campaigns that began, definitions that changed, imports and undoings."""
+        span = self.place.calendar.parse(period, today=self.today)
+        return events_of(self.lake, kpi(name, self.kpis), span.start, span.end, self.place.settings.timezone)
 
     def definition(self, name: str) -> Definition:
         """What a KPI means and where it comes from: entities, columns, sources, coverage and freshness."""
