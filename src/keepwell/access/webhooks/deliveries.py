@@ -124,7 +124,7 @@ def due(session: Session, at: datetime, limit: int = 100) -> list[tuple[str, int
     query = select(DeliveryRow.delivery_id, DeliveryRow.tries, DeliveryRow.due_at).where(
         DeliveryRow.state == State.WAITING, DeliveryRow.due_at <= at
     )
-    return list(session.execute(query.order_by(DeliveryRow.due_at).limit(limit)).tuples())
+    return [(own, tries, since) for own, tries, since in session.execute(query.order_by(DeliveryRow.due_at).limit(limit))]
 
 
 def outgoing_or_none(session: Session, at: datetime, sealer: Sealer, delivery_id: str) -> Outgoing | Fault | None:

@@ -57,6 +57,10 @@ class Webhooks:
         with self._store.transaction(writes=False) as session:
             return subscriptions.subscriptions(session)
 
+    def all(self) -> list[Hook | Subscription]:
+        """Both, those that come in first."""
+        return [*self.hooks(), *self.subscriptions()]
+
     def deliveries(self, subscription_id: str | None = None, limit: int = 20) -> list[Delivery]:
         """What was sent, or is on its way; the newest first."""
         with self._store.transaction(writes=False) as session:

@@ -98,7 +98,8 @@ def add_hook(session: Session, at: datetime, actor: Actor, sealer: Sealer, new: 
 
 def hooks(session: Session) -> list[Hook]:
     """Those that were not deleted, the oldest first."""
-    last = dict(session.execute(select(HookMessageRow.hook_id, func.max(HookMessageRow.at)).group_by(HookMessageRow.hook_id)).tuples())
+    newest = select(HookMessageRow.hook_id, func.max(HookMessageRow.at)).group_by(HookMessageRow.hook_id)
+    last: dict[str, datetime] = {row[0]: row[1] for row in session.execute(newest)}
     rows = session.scalars(select(HookRow).where(HookRow.deleted_at.is_(None)).order_by(HookRow.made_at, HookRow.hook_id))
     return [_hook(r, last.get(r.hook_id)) for r in rows]
 
