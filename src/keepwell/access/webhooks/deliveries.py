@@ -114,7 +114,7 @@ def announce_test(session: Session, at: datetime, subscription_id: str) -> str:
 
 
 def stop_waiting(session: Session, subscription_id: str) -> None:
-    """What waited for a subscription that was off is sent no more."""
+    """What waits for a subscription that is off is sent no more, not even when it is on again."""
     mine = (DeliveryRow.subscription_id == subscription_id, DeliveryRow.state == State.WAITING)
     session.execute(update(DeliveryRow).where(*mine).values(state=State.STOPPED))
 
@@ -219,4 +219,6 @@ def _pause(delivery_id: str, tries: int) -> timedelta:
 
 def _switch_off(session: Session, at: datetime, to: SubscriptionRow, reason: OffReason) -> None:
     to.is_on, to.off_reason = False, reason
+    session.flush()
+    stop_waiting(session, to.subscription_id)
     noted(session, at, SERVER, "switched off", "subscription", to.subscription_id, reason=str(reason))

@@ -98,8 +98,7 @@ class Webhooks:
             if isinstance(row, SubscriptionRow):
                 row.off_reason = None if on else OffReason.BY_HAND
                 row.failing_since = None
-                if on:
-                    deliveries.stop_waiting(session, webhook_id)
+                deliveries.stop_waiting(session, webhook_id)
             noted(session, at, actor, "switched on" if on else "switched off", KINDS[type(row)], webhook_id)
             return _told(session, row)
 
