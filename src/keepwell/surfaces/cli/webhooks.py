@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -22,7 +24,6 @@ from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, an
 from keepwell.surfaces.webhooks import delivery_to_json, webhook_to_json, webhooks_of
 from keepwell.surfaces.words import words_of
 
-Found = TypeVar("Found")
 WebhookArgument = Annotated[str, typer.Argument(help="Its id: hook_… or sub_…, see `keepwell webhook list`.", show_default=False)]
 
 
@@ -102,7 +103,10 @@ def send_test(context: typer.Context, webhook: WebhookArgument, format_: FormatO
     """Send a message that says nothing; the worker does it soon."""
     with _desk(context) as (_, desk):
         told = {"delivery_id": desk.send_test(SystemClock().now(), _actor(), webhook)}
-    answer([told], lambda: _plain_table([told]), format_, None)
+    if format_ is Format.TABLE:
+        typer.echo(told["delivery_id"])
+    else:
+        answer([told], Table, format_, None)
 
 
 def sent(context: typer.Context, webhook: WebhookArgument, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
@@ -112,13 +116,24 @@ def sent(context: typer.Context, webhook: WebhookArgument, format_: FormatOption
     if not found and format_ is Format.TABLE:
         say(Text(words_of(settings.locale)("nothing_sent")))
         return
-    flat = [{**{k: v for k, v in d.items() if k != "attempts"}, **_last(d["attempts"])} for d in found]
-    answer(flat, lambda: _plain_table(flat), format_, output, as_json=found)
+    flat = [{**{k: d[k] for k in ("delivery_id", "made_at", "kind", "state", "due_at")}, **_last(d["attempts"])} for d in found]
+    answer(flat, lambda: _sent_table(flat, settings), format_, output, as_json=found)
 
 
 def _last(attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     last = attempts[-1] if attempts else {"status": None, "fault": None, "milliseconds": None}
     return {"tries": len(attempts), **{n: last[n] for n in ("status", "fault", "milliseconds")}}
+
+
+def _sent_table(found: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
+    word, zone = words_of(settings.locale), ZoneInfo(settings.timezone)
+    shown = Table(*(word(h) for h in ("message", "moment", "event", "state", "tries", "last_answer")), box=None, pad_edge=False)
+    shown.columns[0].no_wrap = True  # what is copied stays in one piece
+    for d in found:
+        moment = f"{datetime.fromisoformat(d['made_at']).astimezone(zone):%Y-%m-%d %H:%M}"
+        last = " ".join(str(part) for part in (d["status"], d["fault"]) if part)
+        shown.add_row(d["delivery_id"], moment, d["kind"], word(f"sent_{d['state']}"), str(d["tries"]), last)
+    return shown
 
 
 @contextmanager
@@ -159,11 +174,4 @@ def _table(found: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
         content = ", ".join(w["kinds"]) + f" → {w['url']}" if w["direction"] == "out" else w["entity"] or w["mapping"]
         state = word("webhook_on") if w["is_on"] else word(f"webhook_off_{w.get('off_reason') or 'by_hand'}")
         shown.add_row(w["webhook_id"], word(f"webhook_{w['direction']}"), Text(w["name"]), Text(content), state)
-    return shown
-
-
-def _plain_table(found: Sequence[Mapping[str, Any]]) -> Table:
-    shown = Table(*found[0], box=None, pad_edge=False)
-    for line in found:
-        shown.add_row(*(Text("" if v is None else str(v)) for v in line.values()))
     return shown
