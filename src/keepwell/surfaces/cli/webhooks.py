@@ -1,29 +1,25 @@
 """Commands about webhooks: rows that other systems send in, events that are sent out to them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from keepwell.access.audit import Actor
-from keepwell.access.console import person
-from keepwell.access.webhooks.desk import Made, Webhooks
-from keepwell.access.webhooks.hooks import NewHook
-from keepwell.access.webhooks.subscriptions import NewSubscription
 from keepwell.core.clock import SystemClock
 from keepwell.core.ids import MAIN_SOURCE
 from keepwell.core.settings import Settings
 from keepwell.core.workspace import open_workspace
-from keepwell.store.db import store_of
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note, say
-from keepwell.surfaces.webhooks import delivery_to_json, webhook_to_json, webhooks_of
 from keepwell.surfaces.words import words_of
 
+if TYPE_CHECKING:
+    from keepwell.surfaces.webhooks import Console
+
+SHOWN = 50  # messages
 WebhookArgument = Annotated[str, typer.Argument(help="Its id: hook_… or sub_…, see `keepwell webhook list`.", show_default=False)]
 
 
@@ -43,8 +39,8 @@ def add_to(app: typer.Typer) -> None:
 
 def list_webhooks(context: typer.Context, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
     """List where rows come in and where events go out, without their secrets."""
-    with _desk(context) as (settings, desk):
-        found = [webhook_to_json(w) for w in desk.all()]
+    settings, console = _console(context)
+    found = console.all()
     if not found and format_ is Format.TABLE:
         say(Text(words_of(settings.locale)("no_webhooks")))
         return
@@ -63,7 +59,8 @@ def receive(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Make a door for rows of another system, and show its secret, this one time."""
-    _made(context, format_, lambda desk, at, actor: desk.add_hook(at, actor, NewHook(name, entity, mapping, source, secret)))
+    settings, console = _console(context)
+    _show_made(console.receive(name, entity, mapping, source, secret), settings, format_)
 
 
 def send(
@@ -76,7 +73,8 @@ def send(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Send events there from now on, and show the secret that they are signed with, this one time."""
-    _made(context, format_, lambda desk, at, actor: desk.add_subscription(at, actor, NewSubscription(name, url, tuple(kind))))
+    settings, console = _console(context)
+    _show_made(console.send(name, url, kind), settings, format_)
 
 
 def rotate(
@@ -86,7 +84,8 @@ def rotate(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Give it another secret, shown this one time; the old one counts for a day more."""
-    _made(context, format_, lambda desk, at, actor: desk.rotate(at, actor, webhook, at_once=at_once))
+    settings, console = _console(context)
+    _show_made(console.rotate(webhook, at_once=at_once), settings, format_)
 
 
 def switch_on(context: typer.Context, webhook: WebhookArgument, format_: FormatOption = Format.TABLE) -> None:
@@ -101,8 +100,7 @@ def switch_off(context: typer.Context, webhook: WebhookArgument, format_: Format
 
 def send_test(context: typer.Context, webhook: WebhookArgument, format_: FormatOption = Format.TABLE) -> None:
     """Send a message that says nothing; the worker does it soon."""
-    with _desk(context) as (_, desk):
-        told = {"delivery_id": desk.send_test(SystemClock().now(), _actor(), webhook)}
+    told = {"delivery_id": _console(context)[1].send_test(webhook)}
     if format_ is Format.TABLE:
         typer.echo(told["delivery_id"])
     else:
@@ -111,8 +109,8 @@ def send_test(context: typer.Context, webhook: WebhookArgument, format_: FormatO
 
 def sent(context: typer.Context, webhook: WebhookArgument, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
     """List what was sent there in the last 30 days, or is on its way, the newest first."""
-    with _desk(context) as (settings, desk):
-        found = [delivery_to_json(d) for d in desk.deliveries(webhook, 50)]
+    settings, console = _console(context)
+    found = console.sent(webhook, SHOWN)
     if not found and format_ is Format.TABLE:
         say(Text(words_of(settings.locale)("nothing_sent")))
         return
@@ -136,33 +134,27 @@ def _sent_table(found: Sequence[Mapping[str, Any]], settings: Settings) -> Table
     return shown
 
 
-@contextmanager
-def _desk(context: typer.Context) -> Iterator[tuple[Settings, Webhooks]]:
+def _console(context: typer.Context) -> "tuple[Settings, Console]":
+    # other commands do not wait for the store's libraries
+    from keepwell.surfaces.webhooks import Console  # noqa: PLC0415 - see above
+
     place = open_workspace(context.obj)
-    with store_of(place) as store:
-        yield place.settings, webhooks_of(place, store)
+    return place.settings, Console(place, SystemClock())
 
 
-def _actor() -> Actor:
-    return Actor(None, person())
-
-
-def _made(context: typer.Context, format_: Format, make: Callable[[Webhooks, Any, Actor], Made]) -> None:
-    with _desk(context) as (settings, desk):
-        made = make(desk, SystemClock().now(), _actor())
-    told = {**webhook_to_json(made.webhook), "secret": made.secret}
+def _show_made(told: Mapping[str, Any], settings: Settings, format_: Format) -> None:
     if format_ is Format.TABLE:
         # a table would break or cut the line that is to be copied
         typer.echo(told["webhook_id"])
-        typer.echo(made.secret)
+        typer.echo(told["secret"])
         note(words_of(settings.locale)("secret_once"))
     else:
-        answer([told], Table, format_, None, as_json=told)
+        answer([dict(told)], Table, format_, None, as_json=told)
 
 
 def _switched(context: typer.Context, webhook: str, format_: Format, *, on: bool) -> None:
-    with _desk(context) as (settings, desk):
-        told = [webhook_to_json(desk.switch(SystemClock().now(), _actor(), webhook, on=on))]
+    settings, console = _console(context)
+    told = [console.switch(webhook, on=on)]
     answer(told, lambda: _table(told, settings), format_, None)
 
 

@@ -1,5 +1,7 @@
 """Webhooks in and out."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -48,11 +50,11 @@ def upgrade() -> None:
     _create_deliveries()
 
 
-def _secrets() -> tuple[sa.Column[str], ...]:
+def _secrets() -> tuple[sa.Column[Any], ...]:
     return (
         sa.Column("secret", sa.String(600), nullable=False),
         sa.Column("secret_before", sa.String(600)),
-        sa.Column("before_until", Instant),
+        sa.Column[Any]("before_until", Instant),
     )
 
 
