@@ -30,6 +30,7 @@ LAST_CONTACT = "last_contact_on"
 OTHERS = ("parent_id", "referred_by")  # columns that name another customer
 # of the book's own rows, in the lists of all who see some of them; what was not used for longest goes first
 MOST_COPIED = 2
+MOST_REMEMBERED = 50  # customers looked at last
 
 
 def book_columns() -> list[str]:
@@ -59,6 +60,7 @@ class Book:
     _size: int = 0
     _shares: OrderedDict[str, _Share] = field(default_factory=OrderedDict)
     _ready: dict[str, Any] = field(default_factory=dict)
+    _recent: OrderedDict[str, Any] = field(default_factory=OrderedDict)
     _making: threading.RLock = field(default_factory=threading.RLock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -109,6 +111,21 @@ class Book:
                 with self.reader() as cursor:
                     self._ready[name] = make(cursor)
             return self._ready[name]
+
+    def recent(self, key: str) -> Any:
+        """What was remembered under that key, or None: few are, and the longest unused is forgotten first."""
+        with self._lock:
+            if key in self._recent:
+                self._recent.move_to_end(key)
+            return self._recent.get(key)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Hold something small for those who ask next."""
+        with self._lock:
+            self._recent[key] = value
+            self._recent.move_to_end(key)
+            if len(self._recent) > MOST_REMEMBERED:
+                self._recent.popitem(last=False)
 
     def _share(self, scope: Scope) -> _Share:
         key = Scope(scope.rows, scope.employee_id).key
