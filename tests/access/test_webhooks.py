@@ -73,7 +73,8 @@ def test_a_signature_is_that_of_the_specification() -> None:
         ("8.8.8.8", True), ("93.184.215.14", True), ("2606:4700::1111", True), ("64:ff9b::808:808", True), ("::ffff:8.8.8.8", True),
         ("127.0.0.1", False), ("10.0.0.1", False), ("100.64.0.1", False), ("169.254.169.254", False), ("192.0.2.1", False), ("198.18.0.1", False),
         ("240.0.0.1", False), ("255.255.255.255", False), ("0.1.2.3", False), ("192.88.99.1", False), ("::1", False), ("fd00::1", False),
-        ("fe80::1", False), ("ff02::1", False), ("::ffff:127.0.0.1", False), ("::7f00:1", False), ("64:ff9b::7f00:1", False), ("64:ff9b:1::1", False),
+        ("fe80::1", False), ("ff02::1", False), ("::ffff:127.0.0.1", False),
+        ("::ffff:100.64.0.1", False), ("::ffff:168.63.129.16", False), ("168.63.129.16", False), ("::7f00:1", False), ("64:ff9b::7f00:1", False), ("64:ff9b:1::1", False),
         ("2002:7f00:1::", False), ("2001:0:1::", False), ("2001:db8::1", False), ("fe80::1%eth0", False), ("example.com", False), ("", False),
     ],
 )  # fmt: skip
