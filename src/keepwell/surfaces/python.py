@@ -20,7 +20,7 @@ from keepwell.customers.book import Book, book_of
 from keepwell.customers.card import CustomerCard, Reason, Wording, card_in_book, customer_card
 from keepwell.customers.lists import customer_list
 from keepwell.customers.one import opened
-from keepwell.customers.people import Filters, Page, People, people
+from keepwell.customers.people import Filters, Page, People, people, regions_of
 from keepwell.customers.search import Hit, search
 from keepwell.customers.timeline import Timeline, timeline
 from keepwell.customers.whole import Customer360, customer_360
@@ -310,6 +310,10 @@ class Workspace:
         It reads what lies in memory: the first question after an import or a refresh takes longer than those after it.
         """
         return people(self.book, self.scope, filters or Filters(), page or Page())
+
+    def regions(self) -> tuple[str, ...]:
+        """The regions of customers, that of most of them first."""
+        return regions_of(self.book, self.scope)
 
     def search(self, text: str, limit: int = 10) -> list[Hit]:
         """Customers found by the beginning or a part of a name, its pinyin or initials, a phone number, an e-mail address or an id."""
