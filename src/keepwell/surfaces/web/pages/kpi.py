@@ -138,7 +138,7 @@ def why(visit: Visit) -> WhyPart:
     try:
         told = explained(visit, found, which.period.label, which.before.label)
     except KeepwellError as error:
-        return WhyPart(title, error.message, None, (), error.hint, ())
+        return WhyPart(title, visit.told(error.message), None, (), visit.told(error.hint), ())
     parts = [d for d in told.decompositions if d.parts]
     asked = whole_or(visit.asked("way"), 0)
     index = asked if asked < len(parts) else 0
@@ -157,7 +157,7 @@ def reason(visit: Here) -> Response:
         try:
             words = _reason(visit, found, which)
         except KeepwellError as error:
-            words = error.message
+            words = visit.told(error.message)
     return visit.html("parts/reason.html", words=words)
 
 
