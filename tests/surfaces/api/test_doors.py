@@ -11,7 +11,15 @@ from keepwell.access.tokens import SCOPES
 from keepwell.surfaces.api.app import PATH, api_routes, create_api
 from keepwell.surfaces.api.door import ApiRoute
 
-PLACES = {"name": "revenue", "customer_id": "C001", "state": "tier", "job_id": "job_none", "hook_id": "hook_none", "webhook_id": "sub_none"}
+PLACES = {
+    "name": "revenue",
+    "customer_id": "C001",
+    "state": "tier",
+    "job_id": "job_none",
+    "hook_id": "hook_none",
+    "webhook_id": "sub_none",
+    "view_id": "vew_none",
+}
 PARAMETERS = {"/readings": {"kpi": "revenue"}, "/search": {"q": "c"}}
 TABLE = list(api_routes())
 BY_TOKEN = [r for r in TABLE if r.scope]

@@ -27,6 +27,7 @@ PAGES = {
     "model": "/predictions/clv",
     "search": "/search?q=zhang",
     "account": "/account",
+    "views": "/views",
     "sources": "/data",
     "imports": "/data/imports",
     "upload": "/data/import",

@@ -25,6 +25,7 @@ PLACES = {
     "draft_id": "drf_none",
     "job_id": "job_none",
     "webhook_id": "sub_none",
+    "view_id": "vew_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Page:
     """A page of the navigation: its address, who may open it, and the routes that belong to it.
 
-    Its title is the word ``<name>.title``. ``group`` sets it apart from those of other groups.
+    Its title is the word ``<name>.title``. ``group`` sets it apart from those of other groups. ``filters`` are the parameters of its
+    address that people can save as a view; where there are none, nothing can be saved.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Page:
     routes: "Routes"
     group: int
     is_in_navigation: bool = True
+    filters: tuple[str, ...] = ()
 
 
 # in the order of the navigation
@@ -40,6 +42,7 @@ PAGES = {
     "settings": "keepwell.surfaces.web.pages.settings:PAGE",
     "account": "keepwell.surfaces.web.pages.account:PAGE",
     "search": "keepwell.surfaces.web.pages.search:PAGE",
+    "views": "keepwell.surfaces.web.pages.views:PAGE",
 }
 
 
@@ -49,3 +52,8 @@ def pages() -> Iterator[Page]:
         module, _, name = place.partition(":")
         found: Page = getattr(importlib.import_module(module), name)
         yield found
+
+
+def pages_with_filters() -> dict[str, Page]:
+    """Those whose filters can be saved, by name."""
+    return {p.name: p for p in pages() if p.filters}

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from keepwell.access.roles import Capability
 from keepwell.surfaces.web.refusals import NotFoundError
-from keepwell.surfaces.web.route import Door, Needs, Routes
+from keepwell.surfaces.web.route import Needs, Routes, capabilities_of
 from keepwell.surfaces.web.tables import KINDS, Sheet, download
 from keepwell.surfaces.web.visit import Here, Visit
 
@@ -37,7 +37,7 @@ class PageRoutes(Routes):
                 return taken(visit, build(visit), table, kind)
 
             self.get(path, needs)(show)
-            self.get(f"{path.rstrip('/')}/download/{{table}}.{{kind}}", (*_capabilities(needs), Capability.EXPORT))(take)
+            self.get(f"{path.rstrip('/')}/download/{{table}}.{{kind}}", (*capabilities_of(needs), Capability.EXPORT))(take)
             return build
 
         return register
@@ -55,9 +55,3 @@ def taken(visit: Visit, page: Shows, table: str, kind: str) -> Response:
 def _told(visit: Visit) -> str:
     # the address without what somebody looked for, which may be a name
     return visit.request.url.path
-
-
-def _capabilities(needs: Needs) -> tuple[Capability, ...]:
-    if isinstance(needs, Door):
-        return ()
-    return (needs,) if isinstance(needs, Capability) else needs

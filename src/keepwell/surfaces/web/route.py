@@ -20,6 +20,13 @@ class Door(StrEnum):
 Needs = Door | Capability | tuple[Capability, ...]
 
 
+def capabilities_of(needs: Needs) -> tuple[Capability, ...]:
+    """All that one must be able to do; nothing where only having signed in is asked for, or not even that."""
+    if isinstance(needs, Door):
+        return ()
+    return (needs,) if isinstance(needs, Capability) else needs
+
+
 @dataclass(frozen=True)
 class Route:
     """One address and method, who may use it, and the function that answers."""
@@ -36,9 +43,7 @@ class Route:
     @property
     def capabilities(self) -> tuple[Capability, ...]:
         """All that one must be able to do, beside having signed in where the door is not open."""
-        if isinstance(self.needs, Door):
-            return ()
-        return (self.needs,) if isinstance(self.needs, Capability) else self.needs
+        return capabilities_of(self.needs)
 
 
 class Routes(list[Route]):

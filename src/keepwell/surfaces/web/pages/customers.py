@@ -19,18 +19,20 @@ from keepwell.surfaces.audiences import Audiences
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.refusals import NotFoundError
+from keepwell.surfaces.web.saved_views import Menu, menu
 from keepwell.surfaces.web.tables import KINDS, Column, Sheet, download
 from keepwell.surfaces.web.visit import Here, Visit, whole_or
 
 ROUTES = PageRoutes()
-PAGE = Page("customers", "/customers", Capability.SEE_CUSTOMERS, ROUTES, group=1)
-
 A_PAGE, MOST_TAKEN = 50, 200_000
 # name in the address -> the filter it fills; each may be told several times
 LISTS = {"tier": "tiers", "stage": "stages", "churn": "churn_bands", "owner": "owners", "region": "regions"}
 TEXTS = ("segment", "where")
 NUMBERS = {"value_from": "value_from", "value_to": "value_to"}
 DAYS = {"contact_from": "last_contact_from", "contact_to": "last_contact_to"}
+PAGE = Page(
+    "customers", "/customers", Capability.SEE_CUSTOMERS, ROUTES, group=1, filters=(*LISTS, *TEXTS, *NUMBERS, *DAYS, "sort", "column")
+)  # fmt: skip
 MONEY = {
     "clv",
     "net_amount",
@@ -146,6 +148,7 @@ class CustomersPage:
     hidden: tuple[tuple[str, str], ...]
     where: str
     query: str
+    views: Menu
     sheets: tuple[Sheet, ...] = ()
 
 
@@ -232,6 +235,7 @@ def _page(visit: Visit) -> CustomersPage:
         hidden=tuple((n, v) for n, v in visit.request.query_params.multi_items() if n in {"sort", "segment", "run"}),
         where=visit.asked("where"),
         query=urlencode([(n, v) for n, v in visit.request.query_params.multi_items() if n != "from"]),
+        views=menu(visit, PAGE),
     )
 
 

@@ -16,11 +16,12 @@ from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.readings import cohorts
 from keepwell.surfaces.web.readings import members as members_of
 from keepwell.surfaces.web.refusals import NotFoundError
+from keepwell.surfaces.web.saved_views import Menu, menu
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
 
 ROUTES = PageRoutes()
-PAGE = Page("retention", "/retention", Capability.SEE_KPIS, ROUTES, group=1)
+PAGE = Page("retention", "/retention", Capability.SEE_KPIS, ROUTES, group=1, filters=("measure", "by", "first", "second"))
 
 MEASURES = {"classic": "cohort_retention_classic", "unbounded": "cohort_retention_unbounded"}
 Z = 1.959963984540054
@@ -53,6 +54,7 @@ class RetentionPage:
     second: str
     comparison: Chart | None
     verdict: str
+    views: Menu
     sheets: tuple[Sheet, ...]
 
 
@@ -87,7 +89,7 @@ def retention(visit: Visit) -> RetentionPage:
     shown = tuple(c for c in (*charts, comparison) if c is not None)
     return RetentionPage(
         visit.say("retention.title"), measure, kpi.meaning[visit.locale], tuple(c for c in charts if c is not None), _median(visit), dimensions, by,
-        members, *chosen, comparison, verdict, tuple(c.sheet for c in shown),
+        members, *chosen, comparison, verdict, menu(visit, PAGE), tuple(c.sheet for c in shown),
     )  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.picked import Picked, picked
 from keepwell.surfaces.web.readings import Series, at, series, up_to
+from keepwell.surfaces.web.saved_views import Menu, menu
 from keepwell.surfaces.web.shown import Shown, shown
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
 
 ROUTES = PageRoutes()
-PAGE = Page("scorecard", "/scorecard", Capability.SEE_KPIS, ROUTES, group=1)
+PAGE = Page("scorecard", "/scorecard", Capability.SEE_KPIS, ROUTES, group=1, filters=("grain", "period", "compare", "only"))
 
 # the perspectives of a balanced scorecard -> the themes of the catalogue that belong to them
 PERSPECTIVES = {
@@ -60,6 +61,7 @@ class ScorecardPage:
     groups: tuple[Group, ...]
     counts: dict[str, int]
     without_data: int
+    views: Menu
     sheets: tuple[Sheet, ...]
 
 
@@ -77,6 +79,7 @@ def scorecard(visit: Visit) -> ScorecardPage:
         groups,
         counts | {"all": len(rows)},
         len(known) - len(rows),
+        menu(visit, PAGE),
         (_sheet(visit, known, groups),),
     )
 

@@ -10,6 +10,7 @@ from keepwell.engagement.segments.queries import name_key, segments
 from keepwell.surfaces.web.page import Page, pages
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.route import Door
+from keepwell.surfaces.web.saved_views import seen_views
 from keepwell.surfaces.web.tables import Sheet
 from keepwell.surfaces.web.visit import Here, Visit, customer_path
 
@@ -65,6 +66,7 @@ def found(visit: Visit, text: str, limit: int) -> tuple[Hits, ...]:
         Hits("customers", tuple(_customers(visit, text, limit))),
         Hits("kpis", tuple(_kpis(visit, text)[:limit])),
         Hits("segments", tuple(_segments(visit, text)[:limit])),
+        Hits("views", tuple(_views(visit, text)[:limit])),
         Hits("pages", tuple(_pages(visit, text)[:limit])),
     ]
     return tuple(g for g in groups if g.hits)
@@ -109,6 +111,12 @@ def _segments(visit: Visit, text: str) -> list[Hit]:
     with visit.site.store.transaction(writes=False) as session:
         known = segments(session)
     return [Hit(s.name, s.note or "", f"/segments/{s.segment_id}") for s in known if name_key(text) in name_key(s.name)]
+
+
+def _views(visit: Visit, text: str) -> list[Hit]:
+    return [
+        Hit(s.view.name, visit.say(f"{s.view.page}.title"), s.href) for s in seen_views(visit) if name_key(text) in name_key(s.view.name)
+    ]
 
 
 def _pages(visit: Visit, text: str) -> list[Hit]:
