@@ -28,6 +28,7 @@ PAGES = {
     "search": "/search?q=zhang",
     "account": "/account",
     "views": "/views",
+    "pins": "/pins",
     "sources": "/data",
     "imports": "/data/imports",
     "upload": "/data/import",

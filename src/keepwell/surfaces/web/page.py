@@ -42,6 +42,7 @@ PAGES = {
     "settings": "keepwell.surfaces.web.pages.settings:PAGE",
     "account": "keepwell.surfaces.web.pages.account:PAGE",
     "search": "keepwell.surfaces.web.pages.search:PAGE",
+    "pins": "keepwell.surfaces.web.pages.pins:PAGE",
     "views": "keepwell.surfaces.web.pages.views:PAGE",
 }
 

@@ -18,6 +18,7 @@ from keepwell.surfaces.web.marks import Happened, happened, marks
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.picked import Picked, picked
+from keepwell.surfaces.web.pinned import pins
 from keepwell.surfaces.web.readings import at, broken_down, explained, series, up_to
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.rows import Evidence, evidence
@@ -45,6 +46,7 @@ class KpiPage:
     by: str
     member: str
     query: str
+    is_pinned: bool
     sheets: tuple[Sheet, ...]
 
 
@@ -71,6 +73,7 @@ def show(visit: Visit) -> KpiPage:
         by=by,
         member=visit.asked("member"),
         query=query,
+        is_pinned=found.name in pins(visit).names,
         sheets=(chart.sheet,),
     )
 

@@ -11,6 +11,7 @@ from keepwell.surfaces.web.kpi_charts import trend_chart
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.picked import Picked, picked
+from keepwell.surfaces.web.pinned import Pins, pins
 from keepwell.surfaces.web.readings import Series, at, series, up_to
 from keepwell.surfaces.web.shown import Shown, shown
 from keepwell.surfaces.web.tables import Column, Sheet
@@ -20,13 +21,10 @@ from keepwell.surfaces.web.visit import Visit
 ROUTES = PageRoutes()
 PAGE = Page("overview", "/", Capability.SEE_KPIS, ROUTES, group=1)
 
-PINNED = ("active_customers", "retention_rate", "nps", "clv_12m", "first_response_time", "revenue")
-# stand in for pinned ones of which a business has no data
-INSTEAD = ("orders", "repeat_purchase_rate", "csat", "mrr", "gross_margin", "complaints", "customers", "interactions")
 BASE = ("new_customers", "reactivated_customers", "active_customers", "dormant_customers")
 # where a person sees a part of the company, these are looked at for changes, for each of them is computed
 TOLD_OF = ("average_order_value", "complaint_rate_orders", "resolution_time", "churn_rate", "discount_rate", "contact_coverage")
-MOST_TILES, MOST_CHANGES, MONTHS = 6, 6, 12
+MOST_CHANGES, MONTHS = 6, 12
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,9 @@ class OverviewPage:
 
 @ROUTES.page("/", Capability.SEE_KPIS, "overview.html")
 def overview(visit: Visit) -> OverviewPage:
-    known, which = visit.workspace.kpis, picked(visit)
-    found = series(visit, which.grain, {*PINNED, *INSTEAD, *BASE, *WAITING, *TOLD_OF})
-    tiles = _tiles(visit, known, found, which)
+    known, which, top = visit.workspace.kpis, picked(visit), pins(visit)
+    found = series(visit, which.grain, {*top.in_turn, *BASE, *WAITING, *TOLD_OF})
+    tiles = _tiles(visit, known, found, which, top)
     changes = found_changes(visit, known, found, which)
     charts = tuple(c for c in (_base(visit, known, found, which), _revenue(visit, known, found, which)) if c is not None)
     return OverviewPage(
@@ -66,10 +64,10 @@ def overview(visit: Visit) -> OverviewPage:
     )
 
 
-def _tiles(visit: Visit, known: dict[str, Kpi], found: Series, which: Picked) -> tuple[Shown, ...]:
+def _tiles(visit: Visit, known: dict[str, Kpi], found: Series, which: Picked, top: Pins) -> tuple[Shown, ...]:
     made: list[Shown] = []
-    for name in (*PINNED, *INSTEAD):
-        if name not in known or len(made) == MOST_TILES:
+    for name in top.in_turn:
+        if name not in known or len(made) == top.places:
             continue
         reading = at(found.get(name, ()), which.period.label)
         if known[name].measure.models and (reading is None or reading.value is None):
