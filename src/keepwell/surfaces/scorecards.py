@@ -13,7 +13,7 @@ from keepwell.core.yaml_file import YamlError
 from keepwell.lake import runs
 from keepwell.lake.runs import Run
 from keepwell.metrics.reading import Reading
-from keepwell.performance.scorecards.card import Card
+from keepwell.performance.scorecards.card import Card, Grade, Item
 from keepwell.performance.scorecards.card_file import FOLDER, cards, read_card
 from keepwell.performance.scorecards.scored import MEAN_OF, Scored, ScoredItem, scored
 from keepwell.surfaces.answers import plain
@@ -85,6 +85,33 @@ class Scorecards:
             if reading.kpi in wanted and start <= reading.period_start <= period.start:
                 made.setdefault(reading.kpi, []).append(reading)
         return made
+
+
+def card_json(card: Card) -> dict[str, Any]:
+    """A card's definition as JSON."""
+    return {
+        "name": card.name,
+        "title": dict(card.title),
+        "meaning": dict(card.meaning),
+        "version": card.version,
+        "missing": str(card.missing),
+        "least_known": plain(card.least_known),
+        "grades": {str(g): plain(getattr(card.grades, g)) for g in (Grade.EXCELLENT, Grade.GOOD, Grade.FAIR)},
+        "perspectives": [
+            {"name": p.name, "title": dict(p.title), "weight": plain(p.weight), "items": [_item_json(i) for i in p.items]}
+            for p in card.perspectives
+        ],
+    }
+
+
+def _item_json(item: Item) -> dict[str, Any]:
+    made: dict[str, Any] = {"item": item.name, "weight": plain(item.weight), "curve": None, "manual": None}
+    if item.curve is not None:
+        knots = [[float(x), float(y)] for x, y in item.curve.knots]
+        made["curve"] = {"versus": str(item.curve.versus), "better": str(item.curve.better), "points": knots}
+    if item.manual is not None:
+        made["manual"] = {"title": dict(item.manual.title), "most": plain(item.manual.most), "guidance": dict(item.manual.guidance)}
+    return made
 
 
 def rows_of(found: Scored) -> list[dict[str, Any]]:
