@@ -14,7 +14,7 @@ from keepwell.access import repeats
 from keepwell.access.roles import Capability
 from keepwell.lake.entity import entities, entity
 from keepwell.sources import imports
-from keepwell.sources.imports import ImportRequest
+from keepwell.sources.imports import ImportRefusedError, ImportRequest
 from keepwell.surfaces.api.call import Caller
 from keepwell.surfaces.api.door import ApiRoutes
 from keepwell.surfaces.api.once import Key, done_once
@@ -33,7 +33,8 @@ Rows = Annotated[
 def push(call: Caller, name: str, rows: Rows, idempotency_key: Key = None, source: str = "main") -> Response:
     """Land rows of an entity: what was inserted, updated, unchanged, and each rejected row with its reason.
 
-    Rows of a known key are updated, equal ones change nothing. Rows that are rejected do not keep the others out.
+    Rows of a known key are updated, equal ones change nothing. Rows that are rejected do not keep the others out; where all of them are,
+    the answer is a problem (409) whose `errors` are the rows.
     """
     found = entity(name)
     if found.is_derived:
@@ -57,9 +58,16 @@ def _landed(call: Caller, name: str, source: str, text: str) -> Mapping[str, Any
     with TemporaryDirectory(prefix="keepwell-push-") as scratch:
         file = Path(scratch) / "rows.jsonl"
         file.write_text(text + "\n", encoding="utf-8")
-        report = imports.run(
-            call.site.place, call.workspace.lake, ImportRequest((file,), name, source=source, most_rejected=1.0), call.site.clock
-        )
+        request = ImportRequest((file,), name, source=source, most_rejected=1.0)
+        try:
+            report = imports.run(call.site.place, call.workspace.lake, request, call.site.clock)
+        except ImportRefusedError as error:
+            if not error.rejected:
+                raise
+            # none of the rows can be used; a program looks at the status, and finds each row in what it is told
+            refused = [{"row": r.line, "entity": r.entity, "reason": r.reason} for r in error.rejected]
+            message = f"All rows were rejected, so nothing was landed: {name}."
+            raise RefusedError(HTTPStatus.CONFLICT, message, "`errors` tells what is wrong with each row.", errors=refused) from error
     call.note("pushed", "entity", name, rows=float(sum(e.read for e in report.entities)), import_id=report.import_id)
     counts = [
         {
