@@ -30,6 +30,10 @@ class Change:
     href: str
     why_href: str
     weight: float
+    dimension: str
+    member: str
+    exact: Reading
+    exact_change: Decimal
 
 
 @dataclass(frozen=True)
@@ -87,5 +91,9 @@ def _told(visit: Visit, kpi: Kpi, r: Reading, picked: Picked) -> Change | None:
         tone=tone,
         href=f"/kpi/{kpi.name}{query}{by}",
         why_href=f"/kpi/{kpi.name}/reason{query}{by}",
+        dimension=r.dimension or "",
+        member=r.member or "",
+        exact=r,
+        exact_change=change,
         weight=abs(float(change)) / size * (1.0 if kpi.better is not Better.TARGET else 0.5) * (1.0 if r.dimension is None else 0.6),
     )
