@@ -140,6 +140,21 @@ def test_facts_of_a_merged_record_are_the_customers(tmp_path: Path) -> None:
     assert ws.seen_by(Scope(Rows.OWN, "lee")).kpi("orders", period="2026").value == 4
 
 
+def test_reasons_of_a_page_are_those_of_the_card(everything: Workspace) -> None:
+    ids = everything.customers(columns=["customer_id"]).to_arrow().column(0).to_pylist()
+    found = {i: everything.reasons(i) for i in ids}
+    assert any(found.values())
+    assert found == {i: everything.customer(i).reasons for i in ids}
+
+
+def test_who_sees_some_reads_no_reasons_of_others(everything: Workspace) -> None:
+    mine = everything.seen_by(Scope(Rows.OWN, "lee"))
+    seen = [r["customer_id"] for r in mine.people().rows]
+    (hidden, *_) = sorted(set(everything.customers(columns=["customer_id"]).to_arrow().column(0).to_pylist()) - set(seen))
+    with pytest.raises(KeepwellError, match="There is no customer named"):
+        mine.reasons(hidden)
+
+
 def test_the_history_of_scores_tells_what_moved_and_why(everything: Workspace) -> None:
     history = everything.customer_360("c-HID-china").history
     assert [p.as_of for p in history] == [date(2026, 3, 31), date(2026, 6, 1)]

@@ -60,6 +60,7 @@ quotas: scope* member_id* kpi* period_start* period_end! amount! currency
 WITH_ATTRIBUTES = {"employees", "customers", "contacts", "orders", "tickets", "opportunities"}
 DERIVED = {
     "kpi_values",
+    "explanations",
     "customer_scores",
     "personas",
     "cohort_values",

@@ -325,3 +325,15 @@ def _lay_down(shop: Shop, definition: Table, rows: dict[str, list[str]]) -> None
     file = delta.DataFile("old.parquet", 2, (folder / "old.parquet").stat().st_size, None)
     version = delta.commit(found, "imp_0", add=[file], remove=[])
     head.write(shop.lake.folder, Head(1, "imp_0", {definition.name: version}))
+
+
+def test_a_customers_rows_lie_together_in_every_file(shop: Shop) -> None:
+    # 25,000 orders of as many customers, in an order that has nothing to do with them: two groups of rows in the first month
+    rows = [f"{n},c{n * 7919 % 25_000:05},2026-0{1 if n % 10 else 2}-05 10:00:00,completed,1,GBP" for n in range(25_000)]
+    shop.bring("orders", "\n".join(["order_id,customer_id,ordered_at,status,amount,currency", *rows]))
+    files = sorted((shop.lake.folder / "orders").glob("month=*/*.parquet"))
+    assert [f.parent.name for f in files] == ["month=2026-01", "month=2026-02"]
+    found = [pq.read_table(f, columns=["customer_id"]).column(0).to_pylist() for f in files]
+    assert [len(ids) for ids in found] == [22_500, 2_500]
+    assert all(ids == sorted(ids) for ids in found)
+    assert pq.read_metadata(files[0]).num_row_groups > 1

@@ -1,6 +1,8 @@
 """Why a number is what it is: explanations that add up, rows behind a reading, lineage; on the command line and in Python."""
 
 import json
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from factories.surfaces import Surfaces
 from keepwell.core.errors import KeepwellError
 from keepwell.surfaces.cli.app import app
+from keepwell.surfaces.explained import explanation_or_none
 
 CUSTOMERS = [
     {"customer_id": "ann", "kind": "person", "region": "North"},
@@ -245,3 +248,29 @@ def test_rows_of_the_top_customers_are_theirs_alone(shop: Surfaces) -> None:
     assert [(row["customer_id"], row["contribution"]) for row in top.rows] == [("ann", 180)]
     assert reading["numerator"] == 180
     assert sum(row["contribution"] for row in everyone.rows) == reading["denominator"]
+
+
+def test_a_run_writes_down_why_its_last_month_changed(tmp_path: Path) -> None:
+    """Six times the orders of the month before: the run tells why, and it is what `explain` says of the same day."""
+    made = Surfaces.made(tmp_path)
+    made.bring("customers", [{"customer_id": f"c{n}", "kind": "person", "region": ("North", "South")[n % 2]} for n in range(80)])
+    rows = [order(f"a{n}", f"c{n}", f"2026-08-{1 + n % 28:02}", 10 + n % 7, channel="web") for n in range(40)]
+    rows += [order(f"s{n}", f"c{n % 80}", f"2026-09-{1 + n % 28:02}", 12 + n % 5, channel="shop") for n in range(240)]
+    made.bring("orders", rows)
+    made.ask("refresh", "--as-of", "2026-09-30")
+    python = made.python
+    run = python.runs()[-1]
+    found = {
+        k: explanation_or_none(python.lake, run, python.kpis[k], "2026-09", "2026-08") for k in ("revenue", "average_order_value", "orders")
+    }
+    written = {k: e for k, e in found.items() if e is not None}
+    assert {"revenue", "orders"} <= set(written)
+    for name, told in written.items():
+        assert told == python.explain(name, period="2026-09", versus="2026-08", as_of=date(2026, 9, 30)).explanation
+        assert all(sum(p.amount for p in way.parts) == told.change for way in told.decompositions if way.parts)
+    # 40 orders of 10 + n % 7 came to 515, 240 of 12 + n % 5 to 3,360
+    assert (written["revenue"].before, written["revenue"].now) == (515, 3360)
+    # another pair of periods, and a KPI that is defined otherwise since, were not written down
+    assert explanation_or_none(python.lake, run, python.kpis["revenue"], "2026-08", "2026-07") is None
+    otherwise = replace(run, definitions={**run.definitions, "revenue": "another"})
+    assert explanation_or_none(python.lake, otherwise, python.kpis["revenue"], "2026-09", "2026-08") is None

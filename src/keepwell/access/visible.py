@@ -27,7 +27,7 @@ ABOUT_NOBODY = frozenset({
     "personas", "basket_rules", "topics", "drivers", "calibration_points", "model_parameters", "model_reports",
 })  # fmt: skip
 # they are about the company, or about somebody who is not named
-OF_THE_COMPANY = frozenset({"mentions", "kpi_values", "cohort_values", "topic_quotes", "data_quality"})
+OF_THE_COMPANY = frozenset({"mentions", "kpi_values", "explanations", "cohort_values", "topic_quotes", "data_quality"})
 # they are about a colleague: seen of those whose customers are seen
 ABOUT_COLLEAGUES = {"quotas": ("member_id", "scope = 'employee'")}
 

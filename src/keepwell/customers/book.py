@@ -30,6 +30,8 @@ LAST_CONTACT = "last_contact_on"
 OTHERS = ("parent_id", "referred_by")  # columns that name another customer
 # of the book's own rows, in the lists of all who see some of them; what was not used for longest goes first
 MOST_COPIED = 2
+PARTS = 8  # in which the customers are put together
+MOST_REMEMBERED = 50  # customers looked at last
 
 
 def book_columns() -> list[str]:
@@ -59,6 +61,7 @@ class Book:
     _size: int = 0
     _shares: OrderedDict[str, _Share] = field(default_factory=OrderedDict)
     _ready: dict[str, Any] = field(default_factory=dict)
+    _recent: OrderedDict[str, Any] = field(default_factory=OrderedDict)
     _making: threading.RLock = field(default_factory=threading.RLock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -109,6 +112,21 @@ class Book:
                 with self.reader() as cursor:
                     self._ready[name] = make(cursor)
             return self._ready[name]
+
+    def recent(self, key: str) -> Any:
+        """What was remembered under that key, or None: few are, and the longest unused is forgotten first."""
+        with self._lock:
+            if key in self._recent:
+                self._recent.move_to_end(key)
+            return self._recent.get(key)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Hold something small for those who ask next."""
+        with self._lock:
+            self._recent[key] = value
+            self._recent.move_to_end(key)
+            if len(self._recent) > MOST_REMEMBERED:
+                self._recent.popitem(last=False)
 
     def _share(self, scope: Scope) -> _Share:
         key = Scope(scope.rows, scope.employee_id).key
@@ -164,26 +182,42 @@ def _made(lake: Lake, moment: tuple[str | None, str | None], run: Run | None, ve
     lake.snapshot({"customer_scores": run.results["customer_scores"]} if run is not None and of_run else {}).register(
         engine, "customer_scores"
     )
-    own, scores = [c for c in customer_columns() if c != "customer_id"], score_columns()
-    steps = (
-        Steps()
-        .then("scores", f"select * from customer_scores where run_id is not distinct from {literal(of_run)}")
-        .then("contacts", "select customer_id, max(occurred_on) as last_contact_on from interactions group by customer_id")
-        # who bought without standing in the list of customers is a customer too
-        .then(
-            "everyone",
-            f"select coalesce(c.customer_id, s.customer_id) as customer_id, {names(own, 'c')}, {names(scores, 's')}, i.{quoted(LAST_CONTACT)}\n"
-            "from customers as c full join scores as s on s.customer_id = c.customer_id\n"
-            "left join contacts as i on i.customer_id = coalesce(c.customer_id, s.customer_id)",
-        )
-    )
-    size = engine.create_table(ALL, steps.render())
+    size = engine.create_table(ALL, *(_everyone(of_run, part) for part in _parts(engine)))
     _index(engine, ALL)
     snapshot.register(engine, PROFILES)
     engine.create_table(PERSONAL_TABLE, f"select id as customer_id, {names(PERSONAL)} from {PROFILES} where person = 'customer'")
     _index(engine, PERSONAL_TABLE)
     colleagues = dict(engine.rows(f"select id, name from {PROFILES} where person = 'employee' and name is not null"))
     return Book(lake, moment, run, versions, colleagues, engine, size)
+
+
+def _parts(engine: DuckDBEngine) -> list[str]:
+    """Conditions on ``customer_id`` that part the customers into as many each: files in the order of ids are read once in all."""
+    cuts = ", ".join(str(n / PARTS) for n in range(1, PARTS))
+    ids = "select customer_id from customers union all select customer_id from customer_scores"
+    found = sorted(set(engine.value(f"select quantile_disc(customer_id, [{cuts}]) from ({ids})") or ()))
+    ends = [f"customer_id < {literal(i)}" for i in found]
+    starts = [f"customer_id >= {literal(i)}" for i in found]
+    return [" and ".join(c) for c in zip(["true", *starts], [*ends, "true"], strict=True)]
+
+
+def _everyone(of_run: str | None, here: str) -> str:
+    """A part of the customers with their scores: all at once would take twice the room while they are put together."""
+    own, scores = [c for c in customer_columns() if c != "customer_id"], score_columns()
+    return (
+        Steps()
+        .then("own", f"select * from customers where {here}")
+        .then("scores", f"select * from customer_scores where run_id is not distinct from {literal(of_run)} and {here}")
+        .then("contacts", f"select customer_id, max(occurred_on) as last_contact_on from interactions where {here} group by customer_id")
+        # who bought without standing in the list of customers is a customer too
+        .then(
+            "everyone",
+            f"select coalesce(c.customer_id, s.customer_id) as customer_id, {names(own, 'c')}, {names(scores, 's')}, i.{quoted(LAST_CONTACT)}\n"
+            "from own as c full join scores as s on s.customer_id = c.customer_id\n"
+            "left join contacts as i on i.customer_id = coalesce(c.customer_id, s.customer_id)",
+        )
+        .render()
+    )
 
 
 def _index(engine: DuckDBEngine, name: str) -> None:

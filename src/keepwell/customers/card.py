@@ -1,20 +1,23 @@
 """A customer's card: what is known and expected, each with its reason in plain words."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from keepwell.access.scope import EVERYTHING, Scope
 from keepwell.core.errors import unknown
 from keepwell.core.settings import Locale
+from keepwell.customers.book import Book
 from keepwell.customers.lists import customer_columns, customer_list, score_columns
-from keepwell.engine.sql import literal
+from keepwell.customers.one import check_seen
+from keepwell.engine.sql import Steps, literal, names
 from keepwell.lake.lake import Lake
+from keepwell.lake.runs import Run
 from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle, rfm
 from keepwell.models.estimators.clusters import persona_of
-from keepwell.models.products import names_today, shown
+from keepwell.models.products import names_from, names_today, shown
 from keepwell.models.stored import rows_of_run, run_with_scores
 
 MOST_NEAR = 200
@@ -55,18 +58,17 @@ class CustomerCard:
         }
 
 
-def customer_card(
-    lake: Lake,
-    customer_id: str,
-    locale: Locale,
-    currency: str,
-    groups: Mapping[str, tuple[str, str]] | None = None,
-    scope: Scope = EVERYTHING,
-) -> CustomerCard:
-    """The card of that customer; an unknown id answers with the nearest known one, and so does that of a customer whom ``scope`` hides.
+@dataclass(frozen=True)
+class Wording:
+    """How a card speaks: the language, the reporting currency, and words of the workspace's own RFM groups."""
 
-    ``groups`` are words of the workspace's own RFM groups.
-    """
+    locale: Locale
+    currency: str
+    groups: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def customer_card(lake: Lake, customer_id: str, wording: Wording, scope: Scope = EVERYTHING) -> CustomerCard:
+    """The card of that customer; an unknown id answers with the nearest known one, and so does that of a customer whom ``scope`` hides."""
     run = run_with_scores(lake)
     own, scores = customer_columns(), score_columns()
     found = customer_list(lake, where=f"customer_id = {literal(customer_id)}", columns=[*own, *scores], scope=scope).to_pylist()
@@ -74,18 +76,29 @@ def customer_card(
         near = customer_list(lake, columns=["customer_id"], limit=MOST_NEAR, scope=scope).column(0).to_pylist()
         raise unknown("customer", customer_id, near)
     row = found[0]
-    parameters: dict[str, dict[str, float]] = {}
-    for p in rows_of_run(lake, run, "model_parameters", "model, parameter, value").to_pylist():
-        parameters.setdefault(p["model"], {})[p["parameter"]] = p["value"]
-    known = _Known(
-        parameters,
-        run.as_of,
-        currency,
-        {**rfm.LABELS, **(groups or {})},
-        {p["cluster"]: p for p in rows_of_run(lake, run, "personas").to_pylist()},
-        names_today(lake, (row["next_products"] or "").split(BETWEEN)),
-    )
-    is_chinese = locale is Locale.CHINESE
+    known = _Known(_said_by(lake, run), run.as_of, wording, names_today(lake, _offers(row)))
+    return _card(customer_id, row, run, known)
+
+
+def card_in_book(book: Book, customer_id: str, wording: Wording, scope: Scope = EVERYTHING) -> CustomerCard:
+    """The same, read from what lies in memory: for pages."""
+    run = run_with_scores(book.lake) if book.run is None or "model_reports" not in book.run.results else book.run
+    check_seen(book, scope, customer_id)
+    said: _Said = book.prepared("what a run said of all customers", lambda _: _said_by(book.lake, run))
+    with book.people(scope, is_barrier=True) as (cursor, people):
+        query = f"select {names([*customer_columns(), *score_columns()])} from {people} where customer_id = {literal(customer_id)}"
+        (row,) = cursor.arrow(Steps().then("card", query)).to_pylist()
+        offers = _offers(row)
+        products = names_from(cursor, book.lake.snapshot(book.versions), offers) if offers else {}
+    return _card(customer_id, row, run, _Known(said, run.as_of, wording, products))
+
+
+def _offers(row: Mapping[str, Any]) -> list[str]:
+    return row["next_products"].split(BETWEEN) if row["next_products"] else []
+
+
+def _card(customer_id: str, row: Mapping[str, Any], run: Run, known: "_Known") -> CustomerCard:
+    is_chinese = known.wording.locale is Locale.CHINESE
 
     def say(english: str, chinese: str) -> str:
         return chinese if is_chinese else english
@@ -94,35 +107,49 @@ def customer_card(
         customer_id=customer_id,
         run_id=run.run_id,
         as_of=run.as_of,
-        profile={c: row[c] for c in own if c != "customer_id"},
-        scores={c: row[c] for c in scores if c != "as_of"},
+        profile={c: row[c] for c in customer_columns() if c != "customer_id"},
+        scores={c: row[c] for c in score_columns() if c != "as_of"},
         reasons=tuple(_reasons(row, known, say, is_chinese=is_chinese)),
     )
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What the reasons of every customer are told with."""
+class _Said:
+    """What a run said of all customers: parameters of its models, and personas."""
 
     parameters: Mapping[str, Mapping[str, float]]
-    day: date
-    currency: str
-    groups: Mapping[str, tuple[str, str]]
     personas: Mapping[str, Mapping[str, Any]]
+
+
+def _said_by(lake: Lake, run: Run) -> _Said:
+    parameters: dict[str, dict[str, float]] = {}
+    for p in rows_of_run(lake, run, "model_parameters", "model, parameter, value").to_pylist():
+        parameters.setdefault(p["model"], {})[p["parameter"]] = p["value"]
+    return _Said(parameters, {p["cluster"]: p for p in rows_of_run(lake, run, "personas").to_pylist()})
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the reasons of a customer are told with."""
+
+    said: _Said
+    day: date
+    wording: Wording
     products: Mapping[str, str]
 
     def of(self, model: str) -> Mapping[str, float]:
         """The parameters of a model."""
-        return self.parameters.get(model, {})
+        return self.said.parameters.get(model, {})
 
 
 def _reasons(row: Mapping[str, Any], known: _Known, say: Say, *, is_chinese: bool) -> list[Reason]:
-    day, currency = known.day, known.currency
+    day, currency = known.day, known.wording.currency
+    groups = {**rfm.LABELS, **known.wording.groups}
     told = [
-        _rfm(row, day, currency, say, known.groups, is_chinese=is_chinese),
+        _rfm(row, day, currency, say, groups, is_chinese=is_chinese),
         _tier(row, known.of("tiers"), currency, say),
         _stage(row, known.of("lifecycle"), say, is_chinese=is_chinese),
-        _cluster(row, known.of("clusters"), known.personas, say, is_chinese=is_chinese),
+        _cluster(row, known.of("clusters"), known.said.personas, say, is_chinese=is_chinese),
         _active(row, day, say),
         _value(row, known.of("clv"), currency, say),
         _contract(row, known.of("contracts"), currency, say),

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import pyarrow as pa
 
 from keepwell.access.scope import Scope
 from keepwell.core.errors import UnknownError, unknown
@@ -16,6 +18,7 @@ from keepwell.lake.snapshots import IDENTITY_KEY, Snapshot
 from keepwell.metrics.session import Ground, Session
 
 MOST_NEAR = 200
+MOST_REMEMBERED_BYTES = 1_000_000  # of one customer's rows
 
 
 @dataclass(frozen=True)
@@ -25,22 +28,28 @@ class OneCustomer:
     base: Snapshot
     customer_id: str
     stored_ids: tuple[str, ...]
+    kept: dict[str, pa.Table] = field(default_factory=dict)  # table -> the customer's rows
 
     def rows(self, name: str) -> int:
         return self.base.rows(name)
 
     def register(self, engine: Engine, name: str, known_as: str | None = None) -> None:
-        """Make a table readable by its name, or as ``known_as``. A filter on stored ids reads only the files that hold them."""
+        """Make a table readable by its name, or as ``known_as``. The customer's rows are read once for all who ask for them."""
         e = entities().get(name)
-        if e is None or not e.has_column("customer_id"):
+        if e is None or not e.has_column("customer_id") or not self.base.rows(name):
             self.base.register(engine, name, known_as)
             return
-        shown = known_as or name
-        stored = self.base.table(name, f"{shown}__stored")
+        if name not in self.kept:
+            self.kept[name] = self._rows(engine, name)
+        engine.lend(known_as or name, self.kept[name])
+
+    def _rows(self, engine: Engine, name: str) -> pa.Table:
+        """A filter on stored ids reads only the files that hold them, and few groups of rows of each."""
+        stored = self.base.table(name, f"{name}__stored")
         engine.register(stored)
         columns = ", ".join(f"{literal(self.customer_id)} as customer_id" if c == "customer_id" else quoted(c) for c, _ in stored.columns)
         listed = ", ".join(literal(i) for i in self.stored_ids)
-        engine.define(shown, Steps().then(name, f"select {columns} from {quoted(stored.name)} where customer_id in ({listed})"))
+        return engine.arrow(Steps().then(name, f"select {columns} from {quoted(stored.name)} where customer_id in ({listed})"))
 
 
 @dataclass(frozen=True)
@@ -68,10 +77,12 @@ class Reader:
 def opened(book: Book, scope: Scope, customer_id: str, ground: Ground) -> Iterator[Reader]:
     """The rows of that customer. One whom the scope hides is as unknown as one who is not there, and the nearest known is one who is seen."""
     check_seen(book, scope, customer_id)
-    snapshot = book.lake.snapshot(book.versions)
     with book.reader() as engine:
-        tables = OneCustomer(snapshot, customer_id, _stored_ids(engine, snapshot, customer_id))
+        tables = book.recent(customer_id) or _tables(book, engine, customer_id)
         yield Reader(book, scope, Session(engine, tables, ground), customer_id)
+    # a page is read in parts: those after the first find the rows in memory
+    if sum(rows.nbytes for rows in tables.kept.values()) <= MOST_REMEMBERED_BYTES:
+        book.remember(customer_id, tables)
 
 
 def check_seen(book: Book, scope: Scope, customer_id: str) -> None:
@@ -86,15 +97,27 @@ def not_known(book: Book, scope: Scope, customer_id: str) -> UnknownError:
     return unknown("customer", customer_id, near)
 
 
-def _stored_ids(engine: DuckDBEngine, snapshot: Snapshot, customer_id: str) -> tuple[str, ...]:
-    """The ids under which sources know the customer; the own one too, unless it was merged into another."""
-    if not snapshot.rows("identities"):
-        return (customer_id,)
+def _tables(book: Book, engine: DuckDBEngine, customer_id: str) -> OneCustomer:
+    snapshot = book.lake.snapshot(book.versions)
+    stored_ids: tuple[str, ...] = (customer_id,)
+    if snapshot.rows("identities"):
+        book.prepared("merged ids", lambda cursor: _keep_merged(cursor, snapshot))
+        stored_ids = _stored_ids(engine, customer_id)
+    return OneCustomer(snapshot, customer_id, stored_ids)
+
+
+def _keep_merged(engine: DuckDBEngine, snapshot: Snapshot) -> int:
+    """Keep the ids that are another customer's today: few beside those that are still their own."""
     engine.register(snapshot.table("identities", "_identities"))
-    query = (
-        f"select {IDENTITY_KEY} as stored_id, min(customer_id) as customer_id from _identities group by 1 "
-        f"having min(customer_id) = {literal(customer_id)} or stored_id = {literal(customer_id)}"
+    return engine.create_table(
+        "merged_ids",
+        f"select {IDENTITY_KEY} as stored_id, min(customer_id) as customer_id from _identities group by 1 having min(customer_id) <> stored_id",
     )
-    today = dict(engine.rows(query))
-    mine = [stored for stored, owner in today.items() if owner == customer_id]
-    return tuple(sorted({*mine, *([customer_id] if today.get(customer_id, customer_id) == customer_id else [])}))
+
+
+def _stored_ids(engine: DuckDBEngine, customer_id: str) -> tuple[str, ...]:
+    """The ids under which sources know the customer; the own one too, unless it was merged into another."""
+    wanted = literal(customer_id)
+    merged = engine.rows(f"select stored_id, customer_id from merged_ids where customer_id = {wanted} or stored_id = {wanted}")
+    mine = {stored for stored, owner in merged if owner == customer_id}
+    return tuple(sorted(mine if customer_id in {stored for stored, _ in merged} else {*mine, customer_id}))

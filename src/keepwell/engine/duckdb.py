@@ -5,7 +5,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -174,26 +174,51 @@ class DuckDBEngine:
         table: pa.Table = self._run(query, mapped)
         return table
 
-    def create_table(self, name: str, sql: str) -> int:
-        """Keep a query's answer as a table, its rows in their order and numbered by ``rowid`` from 0; returns their number."""
-        self.execute(f"create or replace table {name} as {sql}")
-        if self._packs:
-            # what is written down is packed, in memory too; forced, it waits for those who read
-            self.execute(f"force checkpoint {PACKED}")
+    def create_table(self, name: str, sql: str, *more: str) -> int:
+        """Keep a query's answer as a table, its rows in their order and numbered by ``rowid`` from 0; returns their number.
+
+        The answers of ``more`` queries with the same columns follow. Where tables are packed, each is packed before the next is asked.
+        """
+        for place, part in enumerate((sql, *more)):
+            self.execute(f"create or replace table {name} as {part}" if not place else f"insert into {name} {part}")
+            if self._packs:
+                # what is written down is packed, in memory too; forced, it waits for those who read
+                self.execute(f"force checkpoint {PACKED}")
         return int(self.value(f"select count(*) from {name}"))
 
-    def write_parquet(self, sql: str, target: Path, *, partition_by: str | None = None, name: str = "part") -> list[WrittenFile]:
+    def write_parquet(
+        self, sql: str, target: Path, *, partition_by: str | None = None, sort_by: str | None = None, name: str = "part"
+    ) -> list[WrittenFile]:
         """Write a query's answer as Parquet: one file ``target``, or files below it, one a value of ``partition_by``.
 
-        Files of the same ``name`` are replaced, all others are left.
+        The rows of each file lie in the order of ``sort_by``. Files of the same ``name`` are replaced, all others are left.
         """
-        options = f"format parquet, return_stats, row_group_size {GROUP_ROWS}"
+        if partition_by and sort_by:
+            return self._write_sorted(sql, target, partition_by, sort_by, name)
+        options = ""
         if partition_by:
             target.mkdir(parents=True, exist_ok=True)
-            options += f", partition_by ({quoted(partition_by)}), overwrite_or_ignore, filename_pattern {literal(name + '-{i}')}"
+            options = f", partition_by ({quoted(partition_by)}), overwrite_or_ignore, filename_pattern {literal(name + '-{i}')}"
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
-        copy = f"copy ({sql}) to {literal(str(target))} ({options})"
+        order = f" order by {quoted(sort_by)}" if sort_by else ""
+        return self._copy(f"{sql}{order}", target, options)
+
+    def _write_sorted(self, sql: str, target: Path, partition_by: str, sort_by: str, name: str) -> list[WrittenFile]:
+        """One file after another: threads that write files of all partitions at once mix the order up."""
+        by = quoted(partition_by)
+        self.execute(f"create or replace temp table _sorted as select * from ({sql}) order by {by}, {quoted(sort_by)}")
+        written = []
+        for (value,) in self.rows(f"select distinct {by} from _sorted order by 1"):
+            path = target / f"{partition_by}={value}" / f"{name}-0.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (file,) = self._copy(f"select * exclude ({by}) from _sorted where {by} = {literal(value)}", path)
+            written.append(replace(file, partition={partition_by: value}))
+        self.execute("drop table _sorted")
+        return written
+
+    def _copy(self, sql: str, target: Path, options: str = "") -> list[WrittenFile]:
+        copy = f"copy ({sql}) to {literal(str(target))} (format parquet, return_stats, row_group_size {GROUP_ROWS}{options})"
         written = self._run(Steps().then("write", copy), self._fetch)
         return [WrittenFile(Path(row[0]), row[1], row[2], dict(row[5] or {})) for row in written if row[1]]
 

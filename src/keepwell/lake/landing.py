@@ -282,12 +282,11 @@ def write_files(
     # the typed empty set brings the columns that older files lack
     empty = "select " + ", ".join(f"cast(null as {kind}) as {quoted(c)}" for c, kind in typed) + " where false"
     whole = f"select {cast} from ({rows} union all by name {empty})"
-    if CUSTOMER in columns:
-        # the rows of one customer lie together, so a page about one reads a few groups of rows of each file, not all
-        whole += f" order by {CUSTOMER}"
+    # the rows of one customer lie together, so a page about one reads few groups of rows of each file, not all
+    sort_by = CUSTOMER if CUSTOMER in columns else None
     if table.month_of:
         query = f"select *, {table.month_sql} as month from ({whole})"
-        written = engine.write_parquet(query, folder, partition_by="month", name=change.import_id)
+        written = engine.write_parquet(query, folder, partition_by="month", sort_by=sort_by, name=change.import_id)
     else:
-        written = engine.write_parquet(whole, folder / f"{change.import_id}-0.parquet")
+        written = engine.write_parquet(whole, folder / f"{change.import_id}-0.parquet", sort_by=sort_by)
     return [DataFile(f.path.relative_to(folder).as_posix(), f.rows, f.size, f.partition.get("month")) for f in written]

@@ -122,7 +122,7 @@ def _by_dimension(
     shown = dimension.replace("+", " × ")
     if found.measure.distribution:
         return _by_rows(session, found, periods, dimension, where, change)
-    readings = [{r.member or TOTAL: r for r in read(session, [found], _question(p, dimension, where, session))} for p in periods]
+    readings = [{r.member or TOTAL: r for r in found_then} for found_then in _of_both(session, found, periods, dimension, where)]
     members = [_member(name, readings[0].get(name), readings[1].get(name)) for name in sorted({*readings[0], *readings[1]})]
     scale = _scale_or_none(found.measure)
     if scale is None:
@@ -130,6 +130,19 @@ def _by_dimension(
             return Decomposition(shown, (), "not decomposable: it is no quotient of sums")
         return Decomposition(shown, tuple(drivers.of_sums(members, change)))
     return Decomposition(shown, tuple(drivers.of_ratio(members, scale, change)))
+
+
+def _of_both(
+    session: Session, found: Kpi, periods: tuple[Period, Period], dimension: str, where: str | None
+) -> tuple[list[Reading], list[Reading]]:
+    """The readings of the later and of the earlier period: from one look at the rows, where the periods follow each other."""
+    now, before = periods
+    if session.ground.calendar.previous_or_none(now) != before:
+        of_now, of_before = (read(session, [found], _question(p, dimension, where, session)) for p in periods)
+        return list(of_now), list(of_before)
+    both = Period(f"{before.label}..{now.label}", now.grain, before.start, now.end)
+    readings = read(session, [found], _question(both, dimension, where, session))
+    return [r for r in readings if r.period_start == now.start], [r for r in readings if r.period_start == before.start]
 
 
 def _member(name: str, now: Reading | None, before: Reading | None) -> Member:

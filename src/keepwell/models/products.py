@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import Steps, literal
 from keepwell.lake.lake import Lake
+from keepwell.lake.snapshots import Snapshot
 from keepwell.metrics.session import Session
 
 
@@ -19,8 +20,15 @@ def names_seen(session: Session, ids: Iterable[str]) -> dict[str, str]:
 def names_today(lake: Lake, ids: Iterable[str]) -> dict[str, str]:
     """The same from the lake as it is."""
     with lake.engine(lake.folder / ".spill") as engine:
-        lake.snapshot().register(engine, "products")
-        return _names(engine, ids)
+        return names_from(engine, lake.snapshot(), ids)
+
+
+def names_from(engine: Engine, snapshot: Snapshot, ids: Iterable[str]) -> dict[str, str]:
+    """The same from the lake at a moment, read by an engine that is there."""
+    if not snapshot.rows("products"):
+        return {}
+    snapshot.register(engine, "products")
+    return _names(engine, ids)
 
 
 def _names(engine: Engine, ids: Iterable[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
 from keepwell.core.yaml_file import YamlError
 from keepwell.customers.book import Book, book_of
-from keepwell.customers.card import CustomerCard, customer_card
+from keepwell.customers.card import CustomerCard, Reason, Wording, card_in_book, customer_card
 from keepwell.customers.lists import customer_list
 from keepwell.customers.one import opened
 from keepwell.customers.people import Filters, Page, People, people
@@ -333,8 +333,19 @@ class Workspace:
 
     def customer(self, customer_id: str) -> CustomerCard:
         """A customer's card: columns, scores of the published run, and why each score is what it is."""
+        return customer_card(self.lake, customer_id, self._wording, self.scope)
+
+    def reasons(self, customer_id: str) -> tuple[Reason, ...]:
+        """Why each score of a customer is what it is, as the card says it, from what lies in memory; nothing without scores of models."""
+        book = self.book
+        if book.run is None or not {"customer_scores", "model_reports"} <= book.run.results.keys():
+            return ()
+        return card_in_book(book, customer_id, self._wording, self.scope).reasons
+
+    @property
+    def _wording(self) -> Wording:
         settings = self.place.settings
-        return customer_card(self.lake, customer_id, settings.locale, settings.currency, self.group_labels, self.scope)
+        return Wording(settings.locale, settings.currency, self.group_labels)
 
     def models(self, run: str | None = None) -> list[ModelCard]:
         """What the estimators of the published run, or of ``run``, found, and how well each holds."""

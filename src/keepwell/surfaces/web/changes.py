@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from keepwell.core.periods import Grain
-from keepwell.metrics.kpi import Better, Kpi
+from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.reading import Reading
+from keepwell.surfaces.explained import telling
 from keepwell.surfaces.figures import change_words
 from keepwell.surfaces.web.picked import Picked
 from keepwell.surfaces.web.readings import Series, at, members_changed
@@ -74,8 +75,6 @@ def _told(visit: Visit, kpi: Kpi, r: Reading, picked: Picked) -> Change | None:
         return None
     before = r.value - change
     tone = change_words(change, is_real, kpi, visit.settings)[1] or "none"
-    half = (high - low) / 2 if low is not None and high is not None else 0.0
-    size = max(half, kpi.smallest_change(float(before)), 1e-12)
     title = kpi.title[visit.locale]
     query = f"?period={picked.period.label}&compare={picked.compare}"
     by = f"&by={r.dimension}&member={r.member}" if r.dimension else ""
@@ -95,5 +94,5 @@ def _told(visit: Visit, kpi: Kpi, r: Reading, picked: Picked) -> Change | None:
         member=r.member or "",
         exact=r,
         exact_change=change,
-        weight=abs(float(change)) / size * (1.0 if kpi.better is not Better.TARGET else 0.5) * (1.0 if r.dimension is None else 0.6),
+        weight=telling(kpi, change, low, high, before, is_of_a_part=r.dimension is not None),
     )

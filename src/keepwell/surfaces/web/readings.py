@@ -9,6 +9,7 @@ from keepwell.metrics.cut import AGE
 from keepwell.metrics.explain import Explanation
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.reading import Reading
+from keepwell.surfaces.explained import explanation_or_none
 from keepwell.surfaces.stored import readings_of_run, real_changes_of_members
 from keepwell.surfaces.web.visit import Visit
 
@@ -89,10 +90,14 @@ def members(visit: Visit, dimension: str) -> tuple[str, ...]:
 
 
 def explained(visit: Visit, kpi: Kpi, period: str, versus: str) -> Explanation:
-    """Why the KPI differs between two periods."""
+    """Why the KPI differs between two periods: as the run wrote it down, where it did and this person sees the whole."""
     run = visit.run_or_none
-    key = ("explained", run.run_id if run else None, kpi.name, kpi.definition_hash, period, versus)
-    return visit.kept(key, lambda: visit.workspace.explain(kpi.name, period=period, versus=versus).explanation)
+
+    def find() -> Explanation:
+        written = explanation_or_none(visit.workspace.lake, run, kpi, period, versus) if run and visit.scope.is_whole else None
+        return written or visit.workspace.explain(kpi.name, period=period, versus=versus).explanation
+
+    return visit.kept(("explained", run.run_id if run else None, kpi.name, kpi.definition_hash, period, versus), find)
 
 
 def members_changed(visit: Visit, period: str) -> Sequence[Reading]:

@@ -15,7 +15,7 @@ import keepwell
 from keepwell.core.clock import Clock, today
 from keepwell.core.errors import KeepwellError
 from keepwell.core.ids import new_id
-from keepwell.core.periods import Grain, Span
+from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.progress import Progress, Silent, step
 from keepwell.core.settings import EngineName, Profile
 from keepwell.core.workspace import Workspace
@@ -27,6 +27,7 @@ from keepwell.lake.runs import Run
 from keepwell.metrics.cut import AGE
 from keepwell.metrics.dimensions import path_of, shared_name
 from keepwell.metrics.evaluate import Question, read
+from keepwell.metrics.explain import explain
 from keepwell.metrics.fact import facts
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.kpi_file import catalogue
@@ -36,8 +37,10 @@ from keepwell.models.choices import Choices
 from keepwell.models.choices_file import chosen
 from keepwell.models.results import estimated
 from keepwell.models.stored import known_before
+from keepwell.surfaces.explained import TABLE as EXPLANATIONS
+from keepwell.surfaces.explained import as_table, most_telling
 from keepwell.surfaces.worker.engines import reading_engine
-from keepwell.surfaces.worker.stages import KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, STAGES, WRITE, Found, Outcome, Plan
+from keepwell.surfaces.worker.stages import KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, REASONS, STAGES, WRITE, Found, Outcome, Plan
 
 # what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
 WHOLE_GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
@@ -110,7 +113,11 @@ class Refresh:
         self.known = catalogue(workspace.kpi_folder, [])
         self._open = ExitStack()
         self._stages: dict[str, Callable[[], Outcome]] = dict(
-            zip(STAGES, (self._kpis, self._models, self._kpis_of_models, self._write, self._publish, self._tidy_up), strict=True)
+            zip(
+                STAGES,
+                (self._kpis, self._models, self._kpis_of_models, self._reasons, self._write, self._publish, self._tidy_up),
+                strict=True,
+            )
         )
 
     def __enter__(self) -> Self:
@@ -160,15 +167,39 @@ class Refresh:
         found = estimated(self._session, self.plan.run_id, choices, self.workspace.settings.locale, before, progress=self.progress)
         return Outcome(found.tables)
 
-    def _kpis_of_models(self) -> Outcome:
+    @functools.cached_property
+    def _session_with_models(self) -> Session:
         earlier = tuple(r.run_id for r in runs.all_runs(self.lake))
         seen = WithResults(self.lake.snapshot(_with_results(self.lake, self.plan.versions)), earlier, self._outcome(MODELS).tables)
+        return replace(self._session, tables=seen)
+
+    def _kpis_of_models(self) -> Outcome:
         problems = dict(self._outcome(KPIS).problems)
-        return self._read(replace(self._session, tables=seen), [k for k in self.known.values() if reads_results(k)], problems)
+        return self._read(self._session_with_models, [k for k in self.known.values() if reads_results(k)], problems)
+
+    def _reasons(self) -> Outcome:
+        """Why the last whole month differs from the one before: of the changes that an Overview tells first."""
+        plan, calendar, last_day = self.plan, self.workspace.calendar, self._session.last_whole_day
+        period: Period | None = calendar.containing(Grain.MONTH, last_day)
+        if period is not None and period.end > last_day:
+            period = calendar.previous_or_none(period)
+        before = calendar.previous_or_none(period) if period else None
+        if period is None or before is None:
+            return Outcome({EXPLANATIONS: as_table(plan.run_id, ())})
+        names = most_telling(self._kpi_values, self.known, period)
+        found = []
+        for done, kpi in enumerate(self.known[n] for n in names):
+            self.progress.count(done, len(names))
+            session = self._session_with_models if reads_results(kpi) else self._session
+            found.append(explain(session, kpi, self.known, (period, before), (), None))
+        return Outcome({EXPLANATIONS: as_table(plan.run_id, found)})
+
+    @functools.cached_property
+    def _kpi_values(self) -> pa.Table:
+        return pa.concat_tables([self._outcome(stage).tables["kpi_values"] for stage in (KPIS, KPIS_OF_MODELS)])
 
     def _write(self) -> Outcome:
-        readings = [self._outcome(stage).tables["kpi_values"] for stage in (KPIS, KPIS_OF_MODELS)]
-        tables = {"kpi_values": pa.concat_tables(readings), **self._outcome(MODELS).tables}
+        tables = {"kpi_values": self._kpi_values, **self._outcome(MODELS).tables, **self._outcome(REASONS).tables}
         return Outcome(results=runs.store_results(self.lake, self.plan.run_id, self.plan.started_at, tables))
 
     def _publish(self) -> Outcome:

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from keepwell.core.files import read_json_or_none, write_json_atomically
 from keepwell.core.settings import EngineName
 
-KPIS, MODELS, KPIS_OF_MODELS = "KPIs", "models", "KPIs of models"
+KPIS, MODELS, KPIS_OF_MODELS, REASONS = "KPIs", "models", "KPIs of models", "reasons"
 WRITE, PUBLISH, TIDY_UP = "write", "publish", "tidy up"
-STAGES = (KPIS, MODELS, KPIS_OF_MODELS, WRITE, PUBLISH, TIDY_UP)
+STAGES = (KPIS, MODELS, KPIS_OF_MODELS, REASONS, WRITE, PUBLISH, TIDY_UP)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def customer(visit: Visit) -> CustomerPage:
         advice=tuple((s.title[place], s.reason[place]) for s in found.suggestions),
         money=_money(visit, found),
         active=chart,
-        reasons=_reasons(visit, found.customer_id),
+        reasons=tuple(Reason(r.label, r.value, r.why) for r in visit.workspace.reasons(found.customer_id)),
         moves=_moves(visit, found),
         answers=tuple((str(a.answered_at.date()), a.metric.upper(), "—" if a.score is None else f"{a.score:g} / {a.scale_max:g}", a.comment or "") for a in found.voice),
         tree=tuple((("　" * max(0, r.depth)) + (r.name or r.customer_id), visit.customer_path(r.customer_id), visit.money(r.clv) if r.clv is not None else "", r.owner_name or "") for r in found.tree),
@@ -147,13 +147,6 @@ def _active(visit: Visit, found: Customer360) -> Chart | None:
         figures=figures,
         note=visit.say("customer.marks"),
     )
-
-
-def _reasons(visit: Visit, customer_id: str) -> tuple[Reason, ...]:
-    run = visit.run_or_none
-    if run is None or "customer_scores" not in run.results or "model_reports" not in run.results:
-        return ()
-    return tuple(Reason(r.label, r.value, r.why) for r in visit.workspace.customer(customer_id).reasons)
 
 
 def _moves(visit: Visit, found: Customer360) -> tuple[tuple[str, str], ...]:
