@@ -119,7 +119,7 @@ def served_empty(folder: Path) -> Company:
     return with_people(Surfaces.made(folder))
 
 
-def demo_company(folder: Path, customers: int = 700) -> Company:
+def demo_company(folder: Path, customers: int = 600) -> Company:
     """The demo business as of its last two months, so that every page has something to show; its busiest owner is an account manager."""
     surfaces = Surfaces.made(folder, timezone="Asia/Shanghai")
     for delivery in generate(folder / "business", customers=customers).imports:

@@ -11,8 +11,8 @@ from factories.told import Told, alike, same
 
 COLUMNS = ("value", "ci_low", "ci_high", "n", "numerator", "denominator", "status", "change_previous", "change_last_year")
 NO_WORDS = {"en": {"no_data": "no data", "too_few": "too few"}, "zh": {"no_data": "暂无数据", "too_few": "样本不足"}}
-# the pages show two years and a month of them
-ALL, MOST_COHORTS = "2024-10..2026-10", 24
+# the months that a run writes down; where they are computed for a person, there is one more
+MONTHS, ONE_MORE, MOST_COHORTS = "2024-11..2026-10", "2024-10..2026-10", 24
 
 
 def reading(told: Told, at: At, block: Element) -> None:
@@ -109,7 +109,7 @@ def todo(told: Told, at: At, block: Element) -> None:
 def base(told: Told, at: At, block: Element) -> None:
     """Who is active, new, back and asleep."""
     names = {"new": "new_customers", "back": "reactivated_customers", "asleep": "dormant_customers"}
-    found = told.readings("active_customers", *names.values(), period=ALL)
+    found = told.readings("active_customers", *names.values(), period=_months(told))
     for row in rows_of(block):
         values = {n: found[k, row["period"], None]["value"] for n, k in names.items()}
         for name, value in values.items():
@@ -126,9 +126,13 @@ def trend(told: Told, at: At, block: Element) -> None:
     _series(told, at.places["name"], block)
 
 
+def _months(told: Told) -> str:
+    return MONTHS if told.sees_all else ONE_MORE
+
+
 def _series(told: Told, name: str, block: Element) -> None:
     rows = rows_of(block)
-    found = told.readings(name, period=ALL, grain="month")
+    found = told.readings(name, period=_months(told), grain="month")
     assert rows
     for row in rows:
         numbers(row, found[name, row["period"], None], COLUMNS)
