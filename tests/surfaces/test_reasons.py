@@ -269,7 +269,7 @@ def test_a_run_writes_down_why_its_last_month_changed(tmp_path: Path) -> None:
         assert told == python.explain(name, period="2026-09", versus="2026-08", as_of=date(2026, 9, 30)).explanation
         assert all(sum(p.amount for p in way.parts) == told.change for way in told.decompositions if way.parts)
     # 40 orders of 10 + n % 7 came to 515, 240 of 12 + n % 5 to 3,360
-    assert (written["revenue"].before, written["revenue"].now) == (515, 3360)
+    assert (written["revenue"].before, written["revenue"].now) == (Decimal(515), Decimal(3360))
     # another pair of periods, and a KPI that is defined otherwise since, were not written down
     assert explanation_or_none(python.lake, run, python.kpis["revenue"], "2026-08", "2026-07") is None
     otherwise = replace(run, definitions={**run.definitions, "revenue": "another"})

@@ -63,7 +63,7 @@ class Accounts:
 
     def __init__(self, workspace: Workspace, clock: Clock) -> None:
         self._workspace, self._clock = workspace, clock
-        self._actor = Actor(None, _person())
+        self._actor = Actor(None, person())
 
     def users(self) -> list[User]:
         with self._transaction(writes=False) as session:
@@ -138,7 +138,8 @@ class Accounts:
             yield session
 
 
-def _person() -> str:
+def person() -> str:
+    """Who sits at the machine, as the audit names them."""
     try:
         return f"command line ({getpass.getuser()})"
     except (OSError, KeyError, ImportError):

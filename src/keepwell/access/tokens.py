@@ -30,6 +30,8 @@ SCOPES: dict[str, Capability] = {
     "data:read": Capability.SEE_DATA,
     "data:write": Capability.IMPORT,
     "runs:write": Capability.REFRESH,
+    "webhooks:read": Capability.MANAGE_SETTINGS,
+    "webhooks:write": Capability.MANAGE_SETTINGS,
 }
 
 

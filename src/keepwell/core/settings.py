@@ -80,6 +80,9 @@ class Settings:
     oidc_issuer: str = _setting("", "address of the OpenID provider for single sign-on; empty for none")
     oidc_client_id: str = _setting("", "what the provider knows Keepwell as; the secret stands in $KEEPWELL_OIDC_CLIENT_SECRET")
     oidc_name: str = _setting("", "what people know the provider as: it stands on the button")
+    webhook_hosts: str = _setting(
+        "", "hosts, by commas, that webhooks may be sent to though they are of one's own network or without https; empty for none"
+    )
 
     def __post_init__(self) -> None:
         check_currency(self.currency)

@@ -123,6 +123,13 @@ def _totals(cursor: DuckDBEngine, found: str, order: str, page: Page, *, is_all:
     return both[0]
 
 
+def regions_of(book: Book, scope: Scope) -> tuple[str, ...]:
+    """The regions of the customers whom the scope shows, that of most of them first."""
+    with book.people(scope, is_barrier=False) as (cursor, table):
+        query = f"select region from {table} where region is not null group by region order by count(*) desc, region"
+        return tuple(r[0] for r in cursor.rows(query))
+
+
 def _column_of(sort: str | None, known: Sequence[str]) -> str | None:
     by = (sort or "").removeprefix("-")
     sortable = [c for c in known if c not in {"attributes", "health_parts"}]

@@ -99,6 +99,12 @@ def read_all(lake: Path) -> Iterator[ChangeRecord]:
     yield from sorted(found, key=lambda r: (r.started_at, r.import_id))
 
 
+def names(lake: Path) -> list[str]:
+    """The ids of all changes, those on their way or given up among them, without opening a record."""
+    folder = lake / FOLDER
+    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+
+
 def read_or_none(lake: Path, import_id: str) -> ChangeRecord | None:
     """The record of that import; None where it was never finished."""
     found = read_json_or_none(folder_of(lake, import_id) / RECORD)

@@ -164,6 +164,12 @@ def all_runs(lake: Lake) -> list[Run]:
     return sorted(found, key=lambda r: (r.started_at, r.run_id))
 
 
+def names(lake: Lake) -> list[str]:
+    """The ids of all runs, without opening one."""
+    folder: Path = lake.folder / FOLDER
+    return sorted(p.stem for p in folder.glob("*.json") if not p.name.startswith(".")) if folder.is_dir() else []
+
+
 def run(lake: Lake, run_id: str) -> Run:
     """The run of that id; an unknown id answers with the nearest known one."""
     found = read_json_or_none(lake.folder / FOLDER / f"{run_id}.json") if run_id.replace("_", "").isalnum() else None

@@ -20,7 +20,7 @@ from keepwell.customers.book import Book, book_of
 from keepwell.customers.card import CustomerCard, Reason, Wording, card_in_book, customer_card
 from keepwell.customers.lists import customer_list
 from keepwell.customers.one import opened
-from keepwell.customers.people import Filters, Page, People, people
+from keepwell.customers.people import Filters, Page, People, people, regions_of
 from keepwell.customers.search import Hit, search
 from keepwell.customers.timeline import Timeline, timeline
 from keepwell.customers.whole import Customer360, customer_360
@@ -41,6 +41,7 @@ from keepwell.metrics.session import Ground, Session, Tables
 from keepwell.models.stored import ModelCard, model_card, model_cards
 from keepwell.models.transitions import transitions
 from keepwell.surfaces.answers import Behind, Definition, Explained, Moves, Rows
+from keepwell.surfaces.events import Event, events_of
 from keepwell.surfaces.stored import check_same_definitions, stored_or_none
 from keepwell.surfaces.worker.engines import reading_engine
 from keepwell.surfaces.worker.refresh import choices_of, ground_of
@@ -256,6 +257,11 @@ class Workspace:
                 answers.append(Behind(label, Rows(shown), table.num_rows))
         return answers
 
+    def events(self, name: str, period: str = "last-month") -> list[Event]:
+        """What happened in a period that may have moved a KPI: campaigns that began, definitions that changed, imports and undoings."""
+        span = self.place.calendar.parse(period, today=self.today)
+        return events_of(self.lake, kpi(name, self.kpis), span.start, span.end, self.place.settings.timezone)
+
     def definition(self, name: str) -> Definition:
         """What a KPI means and where it comes from: entities, columns, sources, coverage and freshness."""
         found = kpi(name, self.kpis)
@@ -310,6 +316,10 @@ class Workspace:
         It reads what lies in memory: the first question after an import or a refresh takes longer than those after it.
         """
         return people(self.book, self.scope, filters or Filters(), page or Page())
+
+    def regions(self) -> tuple[str, ...]:
+        """The regions of customers, that of most of them first."""
+        return regions_of(self.book, self.scope)
 
     def search(self, text: str, limit: int = 10) -> list[Hit]:
         """Customers found by the beginning or a part of a name, its pinyin or initials, a phone number, an e-mail address or an id."""

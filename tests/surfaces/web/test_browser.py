@@ -36,6 +36,7 @@ PAGES = {
     "settings": "/settings",
     "users": "/settings/users",
     "tokens": "/settings/tokens",
+    "webhooks": "/settings/webhooks",
     "audit": "/settings/audit",
     "jobs": "/data/jobs",
 }
@@ -43,7 +44,8 @@ PAGES = {
 READERS = {
     "segment": "marketing",
     **dict.fromkeys(
-        ("sources", "imports", "upload", "quality", "runs", "lineage", "settings", "users", "tokens", "audit", "jobs"), "administrator"
+        ("sources", "imports", "upload", "quality", "runs", "lineage", "settings", "users", "tokens", "webhooks", "audit", "jobs"),
+        "administrator",
     ),
 }
 PATIENCE = 120_000  # milliseconds: a busy machine is no fault

@@ -24,6 +24,7 @@ PLACES = {
     "import_id": "imp_none",
     "draft_id": "drf_none",
     "job_id": "job_none",
+    "webhook_id": "sub_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

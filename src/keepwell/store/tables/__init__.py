@@ -1,6 +1,6 @@
 """The tables of the store, one module for what changes together; importing this knows them all."""
 
-from keepwell.store.tables import accounts, audit, repeats, segments, sign_in, tokens
+from keepwell.store.tables import accounts, audit, repeats, segments, sign_in, tokens, webhooks
 from keepwell.store.tables.table import Table
 
-__all__ = ["Table", "accounts", "audit", "repeats", "segments", "sign_in", "tokens"]
+__all__ = ["Table", "accounts", "audit", "repeats", "segments", "sign_in", "tokens", "webhooks"]

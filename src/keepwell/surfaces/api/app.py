@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterator
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, params
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 
 import keepwell
-from keepwell.surfaces.api import customers, entities, jobs, kpis, models, problem
+from keepwell.surfaces.api import customers, entities, hooks, jobs, kpis, models, problem, webhooks
 from keepwell.surfaces.api.door import ApiRoute, door
 from keepwell.surfaces.api.limits import Limits
 from keepwell.surfaces.api.problem import Problem
@@ -33,7 +33,7 @@ answers carry an `ETag`; errors are problem details (RFC 9457); each answer tell
 
 def api_routes() -> Iterator[ApiRoute]:
     """The table of the API's routes."""
-    for part in (kpis, customers, models, entities, jobs):
+    for part in (kpis, customers, models, entities, hooks, jobs, webhooks):
         yield from part.ROUTES.found
 
 
@@ -47,12 +47,16 @@ def create_api(site: Site) -> FastAPI:
     errors = {status: {"description": words, "model": Problem, "content": {problem.MEDIA_TYPE: {}}} for status, words in ERRORS.items()}
     for route in api_routes():
         api.add_api_route(
-            route.path, route.answer, methods=[route.method], tags=[route.tag], dependencies=[Depends(door(route))], responses=errors,  # type: ignore[arg-type]  # numbers are statuses too
+            route.path, route.answer, methods=[route.method], tags=[route.tag], dependencies=_doors(route), responses=errors,  # type: ignore[arg-type]  # numbers are statuses too
             operation_id=route.answer.__name__, response_model=None,
         )  # fmt: skip
     problem.add_to(api)
     api.add_middleware(BaseHTTPMiddleware, dispatch=_told_limits)
     return api
+
+
+def _doors(route: ApiRoute) -> list[params.Depends]:
+    return [] if route.scope is None else [Depends(door(route))]
 
 
 async def _told_limits(request: Request, answer: RequestResponseEndpoint) -> Response:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepwell.access import audit, tokens
+from keepwell.access.audit import Actor
 from keepwell.access.roles import Capability
 from keepwell.access.scope import Scope, scope_of
 from keepwell.access.tokens import Bearer
@@ -60,21 +61,34 @@ class Call:
         found = scope_of(user)
         return Scope(found.rows, found.employee_id, sees_personal=found.sees_personal and self.bearer.may("personal:read"))
 
+    @property
+    def actor(self) -> Actor:
+        """Who acts: the token's user."""
+        return self.bearer.user.as_actor(self.request.client.host if self.request.client else None)
+
     def note(self, action: str, kind: str, object_id: str | None = None, **details: str | float | list[str] | None) -> None:
         """Write a line of the audit."""
-        actor = self.bearer.user.as_actor(self.request.client.host if self.request.client else None)
         with self.site.store.transaction() as session:
-            audit.noted(session, self.at, actor, action, kind, object_id, token=self.bearer.token.token_id, **details)
+            audit.noted(session, self.at, self.actor, action, kind, object_id, token=self.bearer.token.token_id, **details)
 
     def answer(self, body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         """JSON with its mark; nothing again to who has it already."""
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False).encode()
+        content = _content(body)
         mark = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         told = {"ETag": mark, "Cache-Control": "private, no-cache", "Vary": "Authorization", **(headers or {})}
         known = [m.strip().removeprefix("W/") for m in self.request.headers.get("if-none-match", "").split(",")]
         if self.request.method == "GET" and (mark in known or "*" in known):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=told)
         return Response(content, status, headers=told, media_type="application/json")
+
+
+def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON to who is no bearer of a token."""
+    return Response(_content(body), status, headers={"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")
+
+
+def _content(body: Any) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False).encode()
 
 
 def _plain(value: Any) -> Any:

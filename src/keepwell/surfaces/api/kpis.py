@@ -1,5 +1,6 @@
 """KPIs: the catalogue, readings, explanations, the rows behind."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Query
@@ -28,6 +29,12 @@ def list_kpis(call: AsKnown, cursor: str | None = None, limit: PageSize = MOST) 
 def show_kpi(call: AsKnown, name: str) -> Response:
     """A KPI's definition and lineage: entities, columns, sources, coverage."""
     return call.answer(call.workspace.definition(name).to_json())
+
+
+@ROUTES.get("/kpis/{name}/events", "kpis:read", Capability.SEE_KPIS)
+def events(call: AsKnown, name: str, period: PeriodParameter = "last-month") -> Response:
+    """What may have moved a KPI: campaigns that began, definitions that changed, imports that came or were taken back."""
+    return call.answer([asdict(e) for e in call.workspace.events(name, period)])
 
 
 @ROUTES.get("/readings", "kpis:read", Capability.SEE_KPIS)

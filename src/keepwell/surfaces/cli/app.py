@@ -9,7 +9,21 @@ import typer
 
 import keepwell
 from keepwell.core.errors import KeepwellError
-from keepwell.surfaces.cli import customers, data, definitions, demo, measures, models, place, reasons, serve, tokens, users, worker
+from keepwell.surfaces.cli import (
+    customers,
+    data,
+    definitions,
+    demo,
+    measures,
+    models,
+    place,
+    reasons,
+    serve,
+    tokens,
+    users,
+    webhooks,
+    worker,
+)
 from keepwell.surfaces.cli.console import show_error
 
 WORKSPACE_VARIABLE = "KEEPWELL_WORKSPACE"
@@ -44,7 +58,7 @@ def workspace_option(
     context.obj = workspace or Path()
 
 
-for module in (place, data, definitions, measures, reasons, customers, models, demo, users, tokens, serve, worker):
+for module in (place, data, definitions, measures, reasons, customers, models, demo, users, tokens, webhooks, serve, worker):
     module.add_to(app)
 
 

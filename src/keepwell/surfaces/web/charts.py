@@ -34,15 +34,22 @@ class Point:
     href: str | None = None
 
 
-def trend(
-    points: Sequence[Point], *, targets: Sequence[tuple[str, float, str]] = (), events: Sequence[tuple[str, str]] = ()
-) -> dict[str, Any]:
-    """A line with its band. ``targets`` are name, value and style (target | benchmark), ``events`` place and words."""
+@dataclass(frozen=True)
+class Mark:
+    """A place on a line where something happened: a short word beside it, and what is told where one points at it."""
+
+    at: str
+    words: str
+    told: tuple[str, ...] = ()
+
+
+def trend(points: Sequence[Point], *, targets: Sequence[tuple[str, float, str]] = (), events: Sequence[Mark] = ()) -> dict[str, Any]:
+    """A line with its band. ``targets`` are name, value and style (target | benchmark)."""
     return {
         "points": [
             {"at": p.at, "value": p.value, "words": p.words, "low": p.low, "high": p.high, "open": p.is_open, "href": p.href}
             for p in points
         ],
         "targets": [{"name": name, "value": value, "style": style} for name, value, style in targets],
-        "events": [{"at": at, "words": words} for at, words in events],
+        "events": [{"at": e.at, "words": e.words, "told": list(e.told)} for e in events],
     }

@@ -9,7 +9,7 @@ from keepwell.metrics.kpi import Better, Kpi, Unit
 from keepwell.metrics.reading import Reading, Status
 from keepwell.surfaces.figures import interval_or_empty, value_or_words
 from keepwell.surfaces.sentences import member_in_words, signed
-from keepwell.surfaces.web.charts import Chart, Point, trend
+from keepwell.surfaces.web.charts import Chart, Mark, Point, trend
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
 
@@ -30,9 +30,7 @@ READING_COLUMNS = (
 MOST_BARS, MOST_PARTS = 25, 6
 
 
-def trend_chart(
-    visit: Visit, kpi: Kpi, readings: Sequence[Reading], *, name: str = "trend", events: Sequence[tuple[str, str]] = ()
-) -> Chart:
+def trend_chart(visit: Visit, kpi: Kpi, readings: Sequence[Reading], *, name: str = "trend", events: Sequence[Mark] = ()) -> Chart:
     """Values with their interval as a band, the benchmark dotted, a period that is not over with an empty mark."""
     points = [
         Point(

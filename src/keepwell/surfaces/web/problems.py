@@ -97,4 +97,6 @@ def _to_sign_in(visit: Visit) -> Response:
 
 
 def _told(visit: Visit, status: HTTPStatus, message: str, hint: str | None) -> Response:
-    return visit.html("error.html", int(status), number=int(status), message=message, hint=hint, title=visit.say("shell.error"))
+    return visit.html(
+        "error.html", int(status), number=int(status), message=visit.told(message), hint=visit.told(hint), title=visit.say("shell.error")
+    )

@@ -32,6 +32,7 @@ from keepwell.metrics.kpi import Unit
 from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle, rfm
 from keepwell.surfaces import figures
+from keepwell.surfaces.error_words import told_in
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.sentences import signed
 from keepwell.surfaces.web.page import pages
@@ -123,6 +124,10 @@ class Visit:
     @property
     def browser(self) -> str | None:
         return self.request.headers.get("user-agent")
+
+    def told(self, text: str | None) -> str:
+        """The text of an error, or of its hint, in this person's language; nothing where there is none."""
+        return told_in(text, self.locale) if text else ""
 
     def moment(self, at: datetime) -> str:
         """An instant as people read it, in the workspace's time zone."""

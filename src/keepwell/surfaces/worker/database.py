@@ -16,6 +16,7 @@ APPLICATION = "keepwell"
 # fixed, so that a job that one version of Keepwell began is ended by the next
 APPLICATION_VERSION = "1"
 QUEUE = "lake"  # one at a time: all jobs write to the lake
+EVENTS_QUEUE = "events"  # several at a time: they write to the store only
 WORKER_LOCK = "worker.lock"
 log = logging.getLogger("keepwell.jobs")
 

@@ -93,6 +93,16 @@ class Jobs:
             found = self._opened().list_workflows(name=list(Kind), sort_desc=True, limit=limit, offset=offset)
         return [self._job(status) for status in found]
 
+    def ended(self, since: datetime, until: datetime) -> list[Job]:
+        """Those that ended within that time."""
+        if not self._is_made:
+            return []
+        with self._reached():
+            found = self._opened().list_workflows(
+                name=list(Kind), completed_after=since.isoformat(), completed_before=until.isoformat(), load_input=True
+            )
+        return [self._job(status) for status in found]
+
     def count(self) -> int:
         """How many jobs there are."""
         with self._reached():

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 from dbos import DBOS, DBOSClient
@@ -18,6 +18,7 @@ from keepwell.core.errors import KeepwellError
 from keepwell.core.workspace import Workspace
 from keepwell.store.db import reached
 from keepwell.surfaces.worker import database, workflows
+from keepwell.surfaces.worker.outbox import AT_ONCE, Outbox
 from keepwell.surfaces.worker.pruning import prune
 
 SECONDS_TO_GET_IN = 5.0  # as long as somebody may be looking whether the lock is held
@@ -77,15 +78,19 @@ def _launched(place: Workspace, clock: Clock) -> DBOSClient:
     with reached(database.named(place)):
         DBOS.launch()
         DBOS.register_queue(database.QUEUE, global_concurrency=1, worker_concurrency=1, polling_interval_sec=SECONDS_BETWEEN_LOOKS)
+        DBOS.register_queue(database.EVENTS_QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=SECONDS_BETWEEN_LOOKS)
         return DBOSClient(system_database_url=database.address(place), application_name=database.APPLICATION)
 
 
 def _wait(place: Workspace, clock: Clock, client: DBOSClient, stop: threading.Event) -> None:
     pruned = -PRUNE_EVERY.total_seconds()
-    while not stop.wait(1.0):
-        if time.monotonic() - pruned >= PRUNE_EVERY.total_seconds():
-            pruned = time.monotonic()
-            prune(place, clock, client)
+    with closing(Outbox(place, clock, client)) as outbox:
+        while not stop.wait(1.0):
+            outbox.look()
+            if time.monotonic() - pruned >= PRUNE_EVERY.total_seconds():
+                pruned = time.monotonic()
+                prune(place, clock, client)
+                outbox.forget_old()
 
 
 def _end(client: DBOSClient) -> None:

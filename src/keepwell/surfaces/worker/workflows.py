@@ -22,6 +22,7 @@ from keepwell.lake.records import EntityCounts
 from keepwell.lake.undo import undo
 from keepwell.sources import draft_checks, drafts, imports
 from keepwell.sources.imports import ImportRefusedError, ImportReport, cause
+from keepwell.surfaces.worker import outbox
 from keepwell.surfaces.worker.job import Kind, State
 from keepwell.surfaces.worker.progress import JobProgress, folder_of, put_away
 from keepwell.surfaces.worker.refresh import Refresh, definitions_mark, plan_of
@@ -74,6 +75,10 @@ def register(place: Workspace, clock: Clock) -> None:
                 return _step(str(kind), lambda: work(found, asked))
             finally:
                 put_away(found.folder, files_of(found.place, asked))
+
+    @DBOS.workflow(name=outbox.WORKFLOW, max_recovery_attempts=None)
+    def deliver(asked: Asked) -> None:
+        DBOS.run_step({"name": outbox.WORKFLOW}, lambda: outbox.deliver(place, clock, asked))
 
     for kind, work in ((Kind.IMPORT, _imported), (Kind.CHECK, _checked), (Kind.UNDO, _undone)):
         of_one_step(kind, work)

@@ -18,7 +18,6 @@ from keepwell.models.estimators import lifecycle
 from keepwell.surfaces.audiences import Audiences
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
-from keepwell.surfaces.web.readings import members
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import KINDS, Column, Sheet, download
 from keepwell.surfaces.web.visit import Here, Visit, whole_or
@@ -303,8 +302,12 @@ def _filters(visit: Visit) -> tuple[Filter, ...]:
         Filter("tier", visit.column("tier"), choices("tier", [(t, t) for t in "ABC"])),
         Filter("stage", visit.column("lifecycle_stage"), choices("stage", stages)),
         Filter("churn", visit.column("churn_band"), choices("churn", bands)),
-        Filter("region", visit.column("region"), choices("region", [(m, m) for m in members(visit, "region")])),
+        Filter("region", visit.column("region"), choices("region", [(r, r) for r in _regions(visit)])),
     )
+
+
+def _regions(visit: Visit) -> tuple[str, ...]:
+    return visit.kept(("regions", visit.workspace.book.moment), visit.workspace.regions)
 
 
 def _chips(visit: Visit) -> tuple[Chip, ...]:

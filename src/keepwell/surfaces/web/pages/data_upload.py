@@ -136,7 +136,7 @@ class ReadingPage:
 
 def asked_reading(visit: Visit, draft: Draft, error: KeepwellError, status: int = 200) -> Response:
     """The page that asks how the file is to be read."""
-    page = ReadingPage(visit.say("data.tab_wizard"), tabs(visit), draft, size_words(draft.size), error.message, ENCODINGS)
+    page = ReadingPage(visit.say("data.tab_wizard"), tabs(visit), draft, size_words(draft.size), visit.told(error.message), ENCODINGS)
     return visit.html("data_reading.html", status, page=page, title=page.title)
 
 

@@ -14,6 +14,7 @@ from keepwell.surfaces.answers import Definition
 from keepwell.surfaces.sentences import by_in_words, member_in_words, sentence, signed
 from keepwell.surfaces.web.charts import Chart
 from keepwell.surfaces.web.kpi_charts import breakdown_chart, trend_chart, waterfall_chart
+from keepwell.surfaces.web.marks import Happened, happened, marks
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.picked import Picked, picked
@@ -39,6 +40,7 @@ class KpiPage:
     picked: Picked
     reading: Shown | None
     trend: Chart
+    events: tuple[Happened, ...]
     dimensions: tuple[str, ...]
     by: str
     member: str
@@ -54,7 +56,9 @@ def show(visit: Visit) -> KpiPage:
     reading = at(readings, which.period.label)
     dimensions = tuple(d for d in found.dimensions if d != "age")
     by = visit.asked("by") if visit.asked("by") in dimensions else next(iter(dimensions), "")
-    chart = trend_chart(visit, found, (until or list(readings))[-TREND_PERIODS:])
+    shown_readings = (until or list(readings))[-TREND_PERIODS:]
+    events = happened(visit, found, shown_readings)
+    chart = trend_chart(visit, found, shown_readings, events=marks(visit, events))
     query = urlencode({"period": which.period.label, "compare": which.compare})
     return KpiPage(
         title=found.title[visit.locale],
@@ -62,6 +66,7 @@ def show(visit: Visit) -> KpiPage:
         picked=which,
         reading=shown(reading, found, until, visit, which.compare) if reading else None,
         trend=chart,
+        events=events,
         dimensions=dimensions,
         by=by,
         member=visit.asked("member"),
@@ -133,7 +138,7 @@ def why(visit: Visit) -> WhyPart:
     try:
         told = explained(visit, found, which.period.label, which.before.label)
     except KeepwellError as error:
-        return WhyPart(title, error.message, None, (), error.hint, ())
+        return WhyPart(title, visit.told(error.message), None, (), visit.told(error.hint), ())
     parts = [d for d in told.decompositions if d.parts]
     asked = whole_or(visit.asked("way"), 0)
     index = asked if asked < len(parts) else 0
@@ -152,7 +157,7 @@ def reason(visit: Here) -> Response:
         try:
             words = _reason(visit, found, which)
         except KeepwellError as error:
-            words = error.message
+            words = visit.told(error.message)
     return visit.html("parts/reason.html", words=words)
 
 

@@ -233,7 +233,7 @@ def _why(visit: Visit, audiences: Audiences, rule: Rule, names: Mapping[str, str
     try:
         found = audiences.reason(rule, customer_id)
     except UnknownError as error:
-        return None, f"{error.message} {error.hint or ''}"
+        return None, f"{visit.told(error.message)} {visit.told(error.hint)}"
     name = ("in" if found.is_in else "out") + ("_one" if found.changes == 1 else "_several")
     groups = tuple(
         (

@@ -179,7 +179,7 @@ def _flow(visit: Visit, state: str, since: Run | None) -> tuple[Chart | None, st
         found = visit.kept(key, lambda: visit.workspace.transitions(state, since=since.run_id, until=run.run_id).transitions)
     except KeepwellError as error:
         # a model that had refused in one of the two runs gave nobody a state
-        return None, error.message
+        return None, visit.told(error.message)
     place = 1 if visit.locale is Locale.CHINESE else 0
     words = {v: w[place] for v, w in {**labels(state), **_own_labels(visit)}.items()}
 

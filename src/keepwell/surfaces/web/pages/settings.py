@@ -15,23 +15,16 @@ from keepwell.core.errors import KeepwellError
 from keepwell.core.settings import Locale, Settings
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
+from keepwell.surfaces.web.pages import settings_webhooks
+from keepwell.surfaces.web.pages.settings_tabs import Tab, tabs
+from keepwell.surfaces.web.route import Routes
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Here, Visit, redirect, whole_or
 
 ROUTES = PageRoutes()
-PAGE = Page("settings", "/settings", Capability.SEE_DATA, ROUTES, group=3)
 A_PAGE = 50
 HIDDEN = {"store"}  # its address may hold a password
 MANAGE = Capability.MANAGE_USERS
-
-
-@dataclass(frozen=True)
-class Tab:
-    """A part of the settings that this person may open."""
-
-    path: str
-    title: str
-    is_here: bool
 
 
 @dataclass(frozen=True)
@@ -73,19 +66,7 @@ def settings(visit: Visit) -> SettingsPage:
         )
         for r in ROLES.values()
     )
-    return SettingsPage(visit.say("settings.title"), _tabs(visit), visit.site.place.folder.name, told, roles)
-
-
-def _tabs(visit: Visit) -> tuple[Tab, ...]:
-    found = (
-        ("/settings", "workspace", Capability.SEE_DATA),
-        ("/settings/users", "users", MANAGE),
-        ("/settings/tokens", "tokens", MANAGE),
-        ("/settings/audit", "audit", Capability.SEE_AUDIT),
-    )
-    return tuple(
-        Tab(path, visit.say(f"settings.{name}"), visit.request.url.path == path) for path, name, needs in found if visit.may(needs)
-    )
+    return SettingsPage(visit.say("settings.title"), tabs(visit), visit.site.place.folder.name, told, roles)
 
 
 @dataclass(frozen=True)
@@ -116,7 +97,7 @@ def _users(visit: Visit, error: KeepwellError | None = None) -> UsersPage:
     roles = tuple((n, r.title[place]) for n, r in ROLES.items())
     return UsersPage(
         visit.say("settings.title"),
-        _tabs(visit),
+        tabs(visit),
         people,
         roles,
         tuple(Rows),
@@ -219,7 +200,7 @@ def _tokens(visit: Visit, made: str | None = None, error: KeepwellError | None =
     able = tuple(u for u in people.values() if u.may(Capability.USE_API))
     return TokensPage(
         visit.say("settings.title"),
-        _tabs(visit),
+        tabs(visit),
         shown,
         able,
         tuple(SCOPES),
@@ -288,4 +269,7 @@ def show_audit(visit: Visit) -> AuditPage:
     )
     sheet = Sheet("audit", columns, [[e.at, e.user_name, e.action, e.kind, e.object_id, str(dict(e.details)), e.address] for e in shown])
     older = visit.address_with(before=str(shown[-1].entry_id)) if len(found) > A_PAGE else None
-    return AuditPage(visit.say("settings.title"), _tabs(visit), shown, older, (sheet,))
+    return AuditPage(visit.say("settings.title"), tabs(visit), shown, older, (sheet,))
+
+
+PAGE = Page("settings", "/settings", Capability.SEE_DATA, Routes([*ROUTES, *settings_webhooks.ROUTES]), group=3)

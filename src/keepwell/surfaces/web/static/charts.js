@@ -63,7 +63,7 @@
       return {
         ...base(), legend: lines.length > 1 ? legend(lines.map((l) => l.name)) : undefined, xAxis: { type: "category", data: places, boundaryGap: false, ...axis() }, yAxis: { type: "value", ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) }, series: drawnSeries,
         grid: { left: 8, right: 24, top: lines.length > 1 ? 34 : 18, bottom: 8, containLabel: true },
-        tooltip: tooltip((found) => tip([found[0]?.axisValueLabel, ...found.filter((f) => f.data && f.data.point).map((f) => [f.seriesName, f.data.point.words].filter(Boolean).join(": "))]), "axis"),
+        tooltip: tooltip((found) => tip([found[0]?.axisValueLabel, ...found.filter((f) => f.data && f.data.point).map((f) => [f.seriesName, f.data.point.words].filter(Boolean).join(": ")), ...(d.events ?? []).filter((e) => e.at === found[0]?.axisValue).flatMap((e) => e.told ?? [])]), "axis"),
       };
     },
     // layers that add up, over time

@@ -1,0 +1,1 @@
+"""Webhooks: events that other systems sign and send in, and events that we sign and send out (Standard Webhooks)."""
