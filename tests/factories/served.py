@@ -121,7 +121,7 @@ def served_empty(folder: Path) -> Company:
 
 def demo_company(folder: Path, customers: int = 600) -> Company:
     """The demo business as of its last two months, so that every page has something to show; its busiest owner is an account manager."""
-    surfaces = Surfaces.made(folder, timezone="Asia/Shanghai")
+    surfaces = Surfaces.made(folder, timezone="Asia/Shanghai", webhook_hosts="127.0.0.1")
     for delivery in generate(folder / "business", customers=customers).imports:
         # rows that are dirty on purpose are rejected, as they should be
         told = ("--mapping", str(delivery.mapping)) if delivery.mapping else ("--as", str(delivery.entity))

@@ -180,6 +180,25 @@ def tokens(told: Told, at: At, block: Element) -> None:
     assert rows
 
 
+def webhooks(told: Told, at: At, block: Element) -> None:
+    """Where rows come in and events go out, each by its name."""
+    found = [w for w in told.get("webhooks") if w["direction"] == {"incoming": "in", "sending": "out"}[block["data-table"]]]
+    same(sorted(w["name"] for w in told.ask("webhook", "list")), sorted(w["name"] for w in told.get("webhooks")))
+    lines = block.one("tbody").all("tr")
+    assert len(lines) == len(found) > 0
+    for line, one in zip(lines, found, strict=True):
+        assert line.all("td")[0].text.startswith(one["name"])
+
+
+def deliveries(told: Told, at: At, block: Element) -> None:
+    """What was sent or waits to be, with how often it was tried."""
+    (out,) = [w for w in told.get("webhooks") if w["direction"] == "out"]
+    found = told.get(f"webhooks/{out['webhook_id']}/deliveries")
+    lines = block.one("tbody").all("tr")
+    assert [int(line.all("td")[4].text) for line in lines] == [len(d["attempts"]) for d in found]
+    assert lines
+
+
 def settings(told: Told, at: At, block: Element) -> None:
     """What the settings' file says."""
     text = (told.company.surfaces.folder / "keepwell.toml").read_text(encoding="utf-8")
@@ -232,6 +251,9 @@ BLOCKS: dict[tuple[str, str], Compare | str] = {
     ("/settings", "facts:roles"): ONLY_PAGE + "words of what each role may do",
     ("/settings/users", "table:users"): users,
     ("/settings/tokens", "table:tokens"): tokens,
+    ("/settings/webhooks", "table:incoming"): webhooks,
+    ("/settings/webhooks", "table:sending"): webhooks,
+    ("/settings/webhooks", "table:deliveries"): deliveries,
     ("/settings/audit", "table:audit"): ONLY_PAGE + "who did what, without numbers; neither API nor command line reads it yet",
     ("/account", "table:browsers"): ONLY_PAGE + "the browsers of the person who looks",
     ("/search", "list:customers"): found_customers,

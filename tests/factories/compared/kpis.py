@@ -138,6 +138,14 @@ def _series(told: Told, name: str, block: Element) -> None:
         numbers(row, found[name, row["period"], None], COLUMNS)
 
 
+def events(told: Told, at: At, block: Element) -> None:
+    """What happened in the months of the trend, the newest first."""
+    (trend_,) = [t for t in at.main.all("table") if t["data-table"] == "trend"]
+    months = [r["period"] for r in rows_of(trend_)]
+    found = told.get(f"kpis/{at.places['name']}/events", period=f"{months[0]}..{months[-1]}")
+    assert [e.one("time").text for e in block.all("li")] == [e["on"] for e in reversed(found)]
+
+
 def breakdown(told: Told, at: At, block: Element) -> None:
     by, name = at.places["dimension"], at.places["name"]
     found = told.readings(name, period=at.period, by=by)
@@ -276,6 +284,7 @@ BLOCKS: dict[tuple[str, str], Compare | str] = {
     ("/kpi/{name}", "reading"): reading,
     ("/kpi/{name}", "facts:reading"): "it stands in the reading around it",
     ("/kpi/{name}", "table:trend"): trend,
+    ("/kpi/{name}", "list:events"): events,
     ("/kpi/{name}/by/{dimension}", "table:breakdown"): breakdown,
     ("/kpi/{name}/why", "table:why"): why,
     ("/kpi/{name}/rows", "figure:customers"): customers_behind,

@@ -92,6 +92,7 @@ class Prepared:
             "/settings",
             "/settings/users",
             "/settings/tokens",
+            "/settings/webhooks",
             "/settings/audit",
             "/account",
             "/search?q=C00000",
@@ -120,6 +121,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     with company.browser(EVERYBODY) as browser:
         segment, draft = _saved(browser), _uploaded(company, browser)
         browser.post("/data/refresh", form_token=browser.token())
+    company.surfaces.ask("webhook", "receive", "shop", "--as", "orders")
+    # nobody is at work here, so nothing is sent
+    sent = company.surfaces.ask("webhook", "send", "crm", "http://127.0.0.1:9/", "--on", "run.published")
+    company.surfaces.ask("webhook", "test", sent["webhook_id"])
     parent = next(c["parent_id"] for c in told if c["parent_id"])
     payer = max(told, key=lambda c: float(c["paid_monthly"] or 0))["customer_id"]
     buyer = max(told, key=lambda c: float(c["net_amount"] or 0))["customer_id"]
