@@ -1,7 +1,10 @@
 """What the API promises beside its numbers: pages, marks, keys of repeated requests, problems, limits."""
 
 from factories.served import FORMULA, NASTY, Company
+from keepwell.access.roles import Rows
+from keepwell.access.scope import Scope
 from keepwell.surfaces.api.limits import Limits
+from keepwell.surfaces.scorecards import Scorecards
 
 ORDER = {
     "order_id": "P1",
@@ -104,3 +107,19 @@ def test_a_token_that_calls_too_often_waits() -> None:
 def test_every_answer_tells_what_is_left(company: Company) -> None:
     with company.program(company.token("analyst")) as program:
         assert program.get("/api/v1/runs").headers["ratelimit"].startswith('"minute";r=')
+
+
+def test_a_scorecard_is_that_of_the_command_and_of_what_one_sees(company: Company) -> None:
+    told = company.surfaces.ask("scorecard", "company", "--period", "2026-06")
+    with company.program(company.token("analyst")) as program:
+        assert program.get("/api/v1/scorecards/company", params={"period": "2026-06"}).json() == told
+        cards = {c["name"]: c for c in program.get("/api/v1/scorecards").json()["data"]}
+        assert program.get("/api/v1/scorecards/compny").status_code == 404
+        assert program.get("/api/v1/scorecards/company", params={"period": "2026-06-01"}).status_code == 400
+    assert sum(p["weight"] for p in cards["company"]["perspectives"]) == 100
+    revenue = next(r for r in told if r["item"] == "revenue")
+    assert revenue["points"] is not None
+    mine = Scorecards(company.surfaces.python.seen_by(Scope(Rows.OWN, "E1"))).scored("company", "2026-06").items[0].reading
+    assert mine is not None
+    assert mine.value is not None
+    assert 0 < mine.value < revenue["value"]

@@ -18,6 +18,7 @@ from keepwell.surfaces.cli import (
     models,
     place,
     reasons,
+    scorecards,
     serve,
     tokens,
     users,
@@ -58,7 +59,7 @@ def workspace_option(
     context.obj = workspace or Path()
 
 
-for module in (place, data, definitions, measures, reasons, customers, models, demo, users, tokens, webhooks, serve, worker):
+for module in (place, data, definitions, measures, reasons, scorecards, customers, models, demo, users, tokens, webhooks, serve, worker):
     module.add_to(app)
 
 

@@ -1,0 +1,1 @@
+"""Scorecards: what is expected of KPIs, and how far a period came up to it."""
