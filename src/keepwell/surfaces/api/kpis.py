@@ -32,7 +32,7 @@ def show_kpi(call: AsKnown, name: str) -> Response:
 
 
 @ROUTES.get("/kpis/{name}/events", "kpis:read", Capability.SEE_KPIS)
-def events(call: AsKnown, name: str, period: PeriodParameter = "last-month") -> Response:
+def kpi_events(call: AsKnown, name: str, period: PeriodParameter = "last-month") -> Response:
     """What may have moved a KPI: campaigns that began, definitions that changed, imports that came or were taken back."""
     return call.answer([asdict(e) for e in call.workspace.events(name, period)])
 
