@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from factories.surfaces import Surfaces
+from factories.everywhere import Everywhere
+from factories.markup import rows_of
 from keepwell.core.errors import KeepwellError
 from keepwell.metrics.currencies import MissingRateError
 from keepwell.metrics.kpi import Kpi
@@ -19,15 +19,15 @@ SHARES = [k for k in built_in().values() if k.measure.shape is Shape.SHARE]
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Surfaces:
-    return Surfaces.made(tmp_path)
+def shop(everywhere: Everywhere) -> Everywhere:
+    return everywhere
 
 
 def order(key: str, customer: str | None, day: str, amount: float, **more: Any) -> dict[str, Any]:
     return {"order_id": key, "customer_id": customer, "ordered_at": f"{day} 10:00:00", "status": "completed", "amount": amount, "currency": "CNY"} | more  # fmt: skip
 
 
-def of_amounts(shop: Surfaces, period: str = PERIOD, **question: Any) -> Any:
+def of_amounts(shop: Everywhere, period: str = PERIOD, **question: Any) -> Any:
     return shop.reading("revenue", period=period, **question)["value"]
 
 
@@ -40,7 +40,7 @@ def test_05_a_share_rests_on_rows_of_its_denominator(definition: Kpi) -> None:
     assert (numerator.source, numerator.where, numerator.per_customer) == (denominator.source, denominator.where, denominator.per_customer)
 
 
-def test_05_shares_stay_between_nothing_and_all(shop: Surfaces) -> None:
+def test_05_shares_stay_between_nothing_and_all(shop: Everywhere) -> None:
     shop.bring("customers", [{"customer_id": c, "email": f"{c}@example.org", "created_at": "2025-08-01 10:00:00"} for c in "abcd"])
     shop.bring("consents", [{"consent_id": "k", "customer_id": "a", "purpose": "marketing", "status": "granted", "at": "2025-08-02"}])
     orders = [
@@ -63,7 +63,8 @@ def test_05_shares_stay_between_nothing_and_all(shop: Surfaces) -> None:
     assert (share["numerator"], share["denominator"]) == (450, 470)
 
 
-def test_05_a_share_of_amounts_leaves_out_what_is_below_zero(shop: Surfaces) -> None:
+@pytest.mark.on_pages
+def test_05_a_share_of_amounts_leaves_out_what_is_below_zero(shop: Everywhere) -> None:
     below = [
         order("o2", None, "2025-10-02", -20),
         order("o3", "b", "2025-10-02", -40, discount=-3),
@@ -90,7 +91,8 @@ def test_05_a_share_of_amounts_leaves_out_what_is_below_zero(shop: Surfaces) -> 
 # 23: whoever asks for the parent means all below
 
 
-def test_23_a_region_includes_the_regions_below(shop: Surfaces) -> None:
+@pytest.mark.on_pages
+def test_23_a_region_includes_the_regions_below(shop: Everywhere) -> None:
     tree = {"World": None, "EMEA": "World", "DE": "EMEA", "Bavaria": "DE", "APAC": "World", "CN": "APAC"}
     shop.bring("regions", [{"region": r, "parent": p} for r, p in tree.items()])
     homes = {"a": "EMEA", "b": "DE", "c": "Bavaria", "d": "CN", "e": None}
@@ -105,7 +107,7 @@ def test_23_a_region_includes_the_regions_below(shop: Surfaces) -> None:
     assert shop.members("revenue", period=PERIOD, by="region", where="region = 'DE'") == {"DE": 10, "Bavaria": 100}
 
 
-def test_23_a_team_includes_the_teams_below(shop: Surfaces) -> None:
+def test_23_a_team_includes_the_teams_below(shop: Everywhere) -> None:
     shop.bring(
         "teams", [{"team": "service", "parent": None}, {"team": "north", "parent": "service"}, {"team": "harbour", "parent": "north"}]
     )
@@ -122,7 +124,7 @@ def test_23_a_team_includes_the_teams_below(shop: Surfaces) -> None:
     assert of_amounts(shop, where="employee_id.team = 'service'") == 11
 
 
-def test_23_a_company_includes_its_subsidiaries(shop: Surfaces) -> None:
+def test_23_a_company_includes_its_subsidiaries(shop: Everywhere) -> None:
     parents = {"group": None, "plant": "group", "office": "plant", "other": None}
     shop.bring("customers", [{"customer_id": c, "kind": "company", "parent_id": p} for c, p in parents.items()])
     shop.bring("orders", [order(f"o{n}", c, "2025-10-05", 10**n) for n, c in enumerate(parents)])
@@ -133,7 +135,8 @@ def test_23_a_company_includes_its_subsidiaries(shop: Surfaces) -> None:
 # 29: each owner once
 
 
-def test_29_a_report_by_owner_shows_each_owner_once(shop: Surfaces) -> None:
+@pytest.mark.on_pages
+def test_29_a_report_by_owner_shows_each_owner_once(shop: Everywhere) -> None:
     for team in ("north", "south", "north"):
         # three versions of each, and two owners of the same name
         shop.bring("employees", [{"employee_id": e, "name": "Ann", "team": team} for e in ("e1", "e2")])
@@ -173,7 +176,12 @@ OWN = """
 """
 
 
-def test_30_a_changed_definition_does_not_change_what_a_run_stored(shop: Surfaces) -> None:
+def shown(shop: Everywhere, name: str, run: str, locale: str) -> str:
+    """The value on the KPI's page as of a run."""
+    return shop.page(f"/kpi/{name}?period={PERIOD}&run={run}", locale).one(attribute="data-shown").text
+
+
+def test_30_a_changed_definition_does_not_change_what_a_run_stored(shop: Everywhere) -> None:
     shop.bring("orders", [order("o1", "a", "2025-10-05", 100, channel="web"), order("o2", "b", "2025-10-06", 50, channel="web")])
     file = shop.folder / "kpis" / "own.yaml"
     file.write_text(OWN.format(limit=100, version=1), encoding="utf-8")
@@ -191,6 +199,12 @@ def test_30_a_changed_definition_does_not_change_what_a_run_stored(shop: Surface
     assert {r["run_id"]: r["definitions"]["large_orders"] for r in shop.ask("runs")}[first["run_id"]] == first["definitions"][
         "large_orders"
     ]
+    for locale in ("en", "zh"):
+        assert shown(shop, "large_orders", first["run_id"], locale) == "1"
+        assert shown(shop, "large_orders", second["run_id"], locale) == "2"
+    with shop.api() as program:
+        asked = {"kpi": "large_orders", "period": PERIOD, "run": first["run_id"]}
+        assert program.get("/api/v1/readings", params=asked).json()["data"] == [published]
     # a slice that it did not store would be told by today's definition: it is refused
     assert "defined otherwise" in str(shop.refused("large_orders", where="amount > 0", **question))
 
@@ -198,12 +212,12 @@ def test_30_a_changed_definition_does_not_change_what_a_run_stored(shop: Surface
 # 32: what is not over is empty
 
 
-def cohort(shop: Surfaces, name: str, **question: Any) -> dict[str, Any]:
+def cohort(shop: Everywhere, name: str, **question: Any) -> dict[str, Any]:
     """Age -> value of the cohort of August."""
     return {r["member"]: r["value"] for r in shop.readings(name, period="2025-08", by="age", **question) if r["value"] is not None}
 
 
-def test_32_an_incomplete_cohort_cell_is_empty_and_not_low(shop: Surfaces) -> None:
+def test_32_an_incomplete_cohort_cell_is_empty_and_not_low(shop: Everywhere) -> None:
     firsts = [order(f"f{c}", c, "2025-08-05", 10) for c in "abcd"]
     shop.bring(
         "orders", [*firsts, order("s1", "a", "2025-09-30", 10), order("s2", "b", "2025-10-02", 10), order("s3", "e", "2025-10-31", 10)]
@@ -221,10 +235,32 @@ def test_32_an_incomplete_cohort_cell_is_empty_and_not_low(shop: Surfaces) -> No
     assert (young["value"], young["status"]) == (None, "no_data")
 
 
+def test_32_the_page_leaves_an_incomplete_cell_empty(shop: Everywhere) -> None:
+    firsts = [order(f"f{c}", c, "2025-08-05", 10) for c in "abcd"]
+    shop.bring(
+        "orders", [*firsts, order("s1", "a", "2025-09-30", 10), order("s2", "b", "2025-10-02", 10), order("s3", "e", "2025-10-10", 10)]
+    )
+    shop.published("2025-10-15")
+    for locale in ("en", "zh"):
+        # b, who came on the second, was not gone in September
+        for measure, september in (("classic", "0.25"), ("unbounded", "0.5")):
+            (triangle,) = [t for t in shop.page(f"/retention?measure={measure}", locale).all("table") if t["data-table"] == "triangle"]
+            cells = {r["cohort"]: {n: v for n, v in r.items() if n.startswith("month_")} for r in rows_of(triangle)}
+            # September is over, October is not, though b has come already; a later one is not even a column
+            assert cells["2025-08"] == {"month_0": "1", "month_1": september}
+            assert "2025-10" not in cells
+    with shop.api() as program:
+        for name, came_back in (("cohort_retention_classic", 0.25), ("cohort_retention_unbounded", 0.5)):
+            found = program.get("/api/v1/readings", params={"kpi": name, "period": "2025-08", "by": "age"}).json()["data"]
+            assert {r["member"]: r["value"] for r in found if r["value"] is not None} == {"0": 1, "1": came_back}
+            assert {r["status"] for r in found if r["value"] is None} <= {"no_data"}
+
+
 # 33: no adding of currencies without a dated rate
 
 
-def test_33_amounts_in_two_currencies_are_converted_at_the_last_rate_before_each(shop: Surfaces) -> None:
+@pytest.mark.on_pages
+def test_33_amounts_in_two_currencies_are_converted_at_the_last_rate_before_each(shop: Everywhere) -> None:
     rates = [("2025-10-01", 7), ("2025-10-05", 8), ("2025-10-07", 1000)]
     shop.bring("fx_rates", [{"currency": "USD", "on": day, "rate": rate} for day, rate in rates])
     dollars = [order("o1", "a", "2025-10-04", 10, currency="USD"), order("o2", "a", "2025-10-05", 10, currency="USD"), order("o3", "a", "2025-10-06", 10, currency="USD")]  # fmt: skip
@@ -233,7 +269,7 @@ def test_33_amounts_in_two_currencies_are_converted_at_the_last_rate_before_each
     assert of_amounts(shop) == 330
 
 
-def test_33_a_rate_counts_for_seven_days_and_not_for_eight(shop: Surfaces) -> None:
+def test_33_a_rate_counts_for_seven_days_and_not_for_eight(shop: Everywhere) -> None:
     shop.bring("fx_rates", [{"currency": "USD", "on": "2025-10-01", "rate": 7}])
     shop.bring("orders", [order("o1", "a", "2025-10-08", 10, currency="USD"), order("o2", "b", "2025-10-08", 100)])
     assert of_amounts(shop) == 170
@@ -247,7 +283,7 @@ def test_33_a_rate_counts_for_seven_days_and_not_for_eight(shop: Surfaces) -> No
     assert of_amounts(shop, "2025-10-08") == 170
 
 
-def test_33_without_any_rate_it_is_an_error_with_day_and_pair(shop: Surfaces) -> None:
+def test_33_without_any_rate_it_is_an_error_with_day_and_pair(shop: Everywhere) -> None:
     shop.bring("orders", [order("o1", "a", "2025-10-08", 10, currency="USD"), order("o2", "b", "2025-10-08", 100)])
     error = shop.refused("revenue", period=PERIOD)
     assert ("USD/CNY" in error.message, "2025-10-08" in error.message, "fx_rates" in (error.hint or "")) == (True, True, True)
@@ -272,18 +308,23 @@ def test_33_without_any_rate_it_is_an_error_with_day_and_pair(shop: Surfaces) ->
     assert isinstance(shop.refused("revenue", period=PERIOD), MissingRateError)
 
 
-def test_33_with_a_rate_counts_and_means_are_told(shop: Surfaces) -> None:
+def test_33_with_a_rate_counts_and_means_are_told(shop: Everywhere) -> None:
     shop.bring("fx_rates", [{"currency": "USD", "on": "2025-10-08", "rate": 7}])
     shop.bring("orders", [order("o1", "a", "2025-10-08", 10, currency="USD"), order("o2", "b", "2025-10-08", 100)])
     assert shop.reading("orders", period=PERIOD)["value"] == 2
     assert shop.reading("average_order_value", period=PERIOD)["value"] == 85
 
 
-def test_33_a_refresh_does_not_publish_without_a_rate(shop: Surfaces) -> None:
+def test_33_a_refresh_does_not_publish_without_a_rate(shop: Everywhere) -> None:
     shop.bring("orders", [order("o1", "a", "2025-10-08", 10, currency="USD"), order("o2", "b", "2025-10-08", 100)])
     with pytest.raises(KeepwellError, match="USD/CNY"):
         shop.ask("refresh")
     assert shop.ask("runs") == []
+    # the page has nothing to show, and says so instead of a sum of both
+    for locale in ("en", "zh"):
+        page = shop.page("/", locale)
+        assert not page.all(attribute="data-kpi")
+        assert "110" not in page.text
 
 
 # 34: effect by assignment
@@ -298,7 +339,7 @@ def exposed(customer: str, *, is_control: bool, opened: bool = False, responded:
     } | later  # fmt: skip
 
 
-def test_34_effect_is_told_by_assignment_and_not_by_who_opened(shop: Surfaces) -> None:
+def test_34_effect_is_told_by_assignment_and_not_by_who_opened(shop: Everywhere) -> None:
     treated = [exposed(f"t{n}", is_control=False, opened=n < 4, responded=n < 3) for n in range(10)]
     control = [exposed(f"c{n}", is_control=True, responded=n < 1) for n in range(10)]
     shop.bring("exposures", [*treated, *control])
@@ -309,7 +350,7 @@ def test_34_effect_is_told_by_assignment_and_not_by_who_opened(shop: Surfaces) -
 
 
 @pytest.mark.parametrize("name", ["campaign_response_effect", "roas_incremental"])
-def test_34_without_a_control_group_the_effect_is_unknown(shop: Surfaces, name: str) -> None:
+def test_34_without_a_control_group_the_effect_is_unknown(shop: Everywhere, name: str) -> None:
     shop.bring("exposures", [exposed(f"t{n}", is_control=False, opened=True, responded=True) for n in range(40)])
     shop.bring("orders", [order("o1", "t1", "2025-09-05", 100, campaign_id="k")])
     shop.bring("costs", [{"cost_id": "m", "incurred_on": "2025-09-01", "purpose": "retention", "kind": "media", "amount": 10, "currency": "CNY", "campaign_id": "k"}])  # fmt: skip
@@ -318,7 +359,7 @@ def test_34_without_a_control_group_the_effect_is_unknown(shop: Surfaces, name: 
     assert shop.reading("campaign_response_rate", period="2025-09")["value"] == 1, "which is no effect"
 
 
-def test_34_what_came_before_the_assignment_is_no_effect(shop: Surfaces) -> None:
+def test_34_what_came_before_the_assignment_is_no_effect(shop: Everywhere) -> None:
     early = exposed("t1", is_control=False) | {"responded_at": "2025-08-31 10:00:00"}
     shop.bring("exposures", [early, exposed("t2", is_control=False), exposed("c1", is_control=True), exposed("c2", is_control=True)])
     assert shop.reading("campaign_response_effect", period="2025-09")["value"] == 0

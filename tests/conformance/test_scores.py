@@ -1,14 +1,16 @@
-"""Scores of customers: they depend on what a customer did, not on where the row stands. Beside the estimator, and on both surfaces."""
+"""Scores of customers: they depend on what a customer did, not on where the row stands. Beside the estimator, and on every surface."""
 
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 
 from factories.boosting import boosted
-from factories.surfaces import Surfaces
+from factories.everywhere import Everywhere
+from factories.markup import rows_of
 from keepwell.models import Rfm, Tiers
 
 TODAY = date(2026, 5, 31)
@@ -61,13 +63,26 @@ def twins() -> list[dict[str, Any]]:
 
 
 def scores(folder: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the command line lists, after Python listed the same."""
-    site = Surfaces.made(folder)
+    """What the command line lists, after Python, the API and the page listed the same."""
+    site = Everywhere.made(folder)
     site.bring("orders", rows)
     site.ask("refresh", "--as-of", str(TODAY))
     columns = [word for c in SEGMENTS for word in ("--column", c)]
     told: list[dict[str, Any]] = site.ask("customers", *columns, "--limit", "1000")
     assert site.python.customers(columns=["customer_id", *SEGMENTS]).to_json() == told
+    by_id = {c["customer_id"]: c for c in told}
+    with site.api() as program:
+        listed = program.get("/api/v1/customers", params={"column": ["customer_id", *SEGMENTS], "limit": 1_000}).json()["data"]
+    assert {c["customer_id"]: c for c in listed} == by_id
+    # the page has scores as numbers and groups in words: the same words for the same group
+    page = site.page(f"/customers?{urlencode([('column', c) for c in ('rfm_group', 'rfm_score', 'tier')])}")
+    words: dict[str, str] = {}
+    for row in rows_of(page.one("table", "data-table")):
+        one = by_id[row["customer_id"]]
+        assert float(row["rfm_score"]) == pytest.approx(one["rfm_score"])
+        assert row["tier"] == one["tier"]
+        assert words.setdefault(one["rfm_group"], row["rfm_group"]) == row["rfm_group"]
+    assert words
     return told
 
 

@@ -3,12 +3,11 @@
 Business hours are Monday to Friday, 9 to 18 o'clock in Shanghai; in 2025 China rested from 1 to 8 October and worked on Saturday, 11 October.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from factories.surfaces import Surfaces
+from factories.everywhere import Everywhere
 
 PERIOD = "2025-10"
 MINUTE, HOUR = 60, 3600
@@ -20,10 +19,9 @@ NIGHT = {"team": "night", "weekday": 7, "opens_at": "00:00", "closes_at": "06:00
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Surfaces:
-    made = Surfaces.made(tmp_path)
-    made.bring("business_hours", [*OFFICE, NIGHT])
-    return made
+def desk(everywhere: Everywhere) -> Everywhere:
+    everywhere.bring("business_hours", [*OFFICE, NIGHT])
+    return everywhere
 
 
 def ticket(key: str, opened: str, answered: str | None = None, **more: Any) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def ticket(key: str, opened: str, answered: str | None = None, **more: Any) -> d
     return {"ticket_id": key, "customer_id": key, "kind": "question", "team": "care", "opened_at": opened, "first_response_at": answered} | status | more  # fmt: skip
 
 
-def told(desk: Surfaces, name: str, period: str = PERIOD, **question: Any) -> tuple[Any, int, int]:
+def told(desk: Everywhere, name: str, period: str = PERIOD, **question: Any) -> tuple[Any, int, int]:
     """Value, n and how many rows lack the value."""
     found = desk.reading(name, period=period, **question)
     return (found["value"], found["n"], found["missing"])
@@ -41,12 +39,13 @@ def told(desk: Surfaces, name: str, period: str = PERIOD, **question: Any) -> tu
 
 
 @pytest.mark.parametrize("name", ["resolution_time", "resolution_time_p90", "resolution_time_business", "resolution_time_business_p90"])
-def test_06_ten_minutes_are_ten_minutes(desk: Surfaces, name: str) -> None:
+def test_06_ten_minutes_are_ten_minutes(desk: Everywhere, name: str) -> None:
     desk.bring("tickets", [ticket("t1", "2025-10-13 10:00:00", resolved_at="2025-10-13 10:10:00", status="resolved")])
     assert told(desk, name) == (10 * MINUTE, 1, 0)
 
 
-def test_06_ten_minutes_over_midnight_are_ten_minutes(desk: Surfaces) -> None:
+@pytest.mark.on_pages
+def test_06_ten_minutes_over_midnight_are_ten_minutes(desk: Everywhere) -> None:
     desk.bring("tickets", [ticket("t1", "2025-10-13 23:55:00", resolved_at="2025-10-14 00:05:00", status="resolved")])
     assert told(desk, "resolution_time") == (10 * MINUTE, 1, 0)
 
@@ -54,7 +53,8 @@ def test_06_ten_minutes_over_midnight_are_ten_minutes(desk: Surfaces) -> None:
 # 7: a reopening is a beginning
 
 
-def test_07_first_response_counts_from_the_reopening_for_that_episode(desk: Surfaces) -> None:
+@pytest.mark.on_pages
+def test_07_first_response_counts_from_the_reopening_for_that_episode(desk: Everywhere) -> None:
     desk.bring("tickets", [ticket("t1", "2025-10-13 09:00:00", "2025-10-13 09:30:00", resolved_at="2025-11-20 11:00:00", reopened_count=1)])
     events = [
         ("2025-10-13 09:00:00", "opened"), ("2025-10-13 09:30:00", "responded"), ("2025-10-13 10:00:00", "resolved"),
@@ -81,12 +81,13 @@ def test_07_first_response_counts_from_the_reopening_for_that_episode(desk: Surf
     ],
     ids=["answered in the evening", "asked and answered in the evening", "asked before opening", "over a weekend", "on a weekend"],
 )
-def test_08_response_outside_business_hours(desk: Surfaces, opened: str, answered: str, seconds: int) -> None:
+def test_08_response_outside_business_hours(desk: Everywhere, opened: str, answered: str, seconds: int) -> None:
     desk.bring("tickets", [ticket("t1", opened, answered)])
     assert told(desk, "first_response_time_business") == (seconds, 1, 0)
 
 
-def test_08_who_still_waits_is_not_left_out(desk: Surfaces) -> None:
+@pytest.mark.on_pages
+def test_08_who_still_waits_is_not_left_out(desk: Everywhere) -> None:
     waiting = ticket("t3", "2025-10-13 09:00:00")
     answered = [ticket("t1", "2025-10-13 10:00:00", "2025-10-13 11:00:00"), ticket("t2", "2025-10-13 10:00:00", "2025-10-13 12:00:00")]
     desk.bring("tickets", [*answered, waiting])
@@ -94,13 +95,14 @@ def test_08_who_still_waits_is_not_left_out(desk: Surfaces) -> None:
     assert told(desk, "first_response_time_business", as_of="2025-10-14") == (2 * HOUR, 3, 0)
 
 
-def test_08_while_nobody_is_answered_there_is_no_value(desk: Surfaces) -> None:
+def test_08_while_nobody_is_answered_there_is_no_value(desk: Everywhere) -> None:
     desk.bring("tickets", [ticket("t1", "2025-10-13 09:00:00")])
     value, _, missing = told(desk, "first_response_time_business", as_of="2025-10-14")
     assert (value, missing) == (None, 0)
 
 
-def test_08_closed_without_a_response_is_missing_and_shown(desk: Surfaces) -> None:
+@pytest.mark.on_pages
+def test_08_closed_without_a_response_is_missing_and_shown(desk: Everywhere) -> None:
     closed = ticket("t2", "2025-10-13 09:00:00", closed_at="2025-10-14 09:00:00", status="closed")
     desk.bring("tickets", [ticket("t1", "2025-10-13 10:00:00", "2025-10-13 11:00:00"), closed])
     for name in ("first_response_time", "first_response_time_business"):
@@ -108,7 +110,7 @@ def test_08_closed_without_a_response_is_missing_and_shown(desk: Surfaces) -> No
         assert desk.reading(name, period=PERIOD)["coverage"] == 0.5
 
 
-def test_08_holidays_do_not_count_and_make_up_days_do(desk: Surfaces) -> None:
+def test_08_holidays_do_not_count_and_make_up_days_do(desk: Everywhere) -> None:
     over_national_day = ticket("t1", "2025-09-30 17:00:00", "2025-10-09 10:00:00")
     desk.bring("tickets", [over_national_day, ticket("t2", "2025-10-10 17:00:00", "2025-10-11 11:00:00")])
     # Tuesday 17–18 and Thursday, 9 October, 9–10
@@ -117,7 +119,7 @@ def test_08_holidays_do_not_count_and_make_up_days_do(desk: Surfaces) -> None:
     assert told(desk, "first_response_time_business") == (3 * HOUR, 1, 0)
 
 
-def test_08_a_day_off_of_our_own_does_not_count(desk: Surfaces) -> None:
+def test_08_a_day_off_of_our_own_does_not_count(desk: Everywhere) -> None:
     desk.bring("calendar", [{"country": "CN", "on": "2025-10-14", "is_business_day": "false"}])
     desk.bring("tickets", [ticket("t1", "2025-10-13 17:00:00", "2025-10-15 10:00:00")])
     # Monday 17–18 and Wednesday 9–10
@@ -133,13 +135,14 @@ def test_08_a_day_off_of_our_own_does_not_count(desk: Surfaces) -> None:
     ],
     ids=["clocks go back", "clocks go forward", "the whole night"],
 )
-def test_08_hours_are_real_where_clocks_change(desk: Surfaces, opened: str, answered: str, period: str, hours: int) -> None:
+def test_08_hours_are_real_where_clocks_change(desk: Everywhere, opened: str, answered: str, period: str, hours: int) -> None:
     desk.bring("tickets", [ticket("t1", opened, answered, team="night")])
     assert told(desk, "first_response_time_business", period) == (hours * HOUR, 1, 0)
 
 
-def test_08_without_business_hours_there_is_no_value(tmp_path: Path) -> None:
-    bare = Surfaces.made(tmp_path)
+@pytest.mark.on_pages
+def test_08_without_business_hours_there_is_no_value(everywhere: Everywhere) -> None:
+    bare = everywhere
     bare.bring("tickets", [ticket("t1", "2025-10-13 10:00:00", "2025-10-13 11:00:00")])
     assert told(bare, "first_response_time_business") == (None, 0, 1)
     assert told(bare, "first_response_time") == (HOUR, 1, 0)

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from keepwell.access.tokens import SCOPES, create_token
 from keepwell.access.users import NewUser, add_user, user_of
 from keepwell.core.clock import SystemClock
 from keepwell.core.workspace import open_workspace
+from keepwell.demo.business import generate
 from keepwell.store.db import store_of
 from keepwell.surfaces.web.app import create_app
 
@@ -26,6 +28,7 @@ PASSWORD = "correct horse battery"
 OUTSIDER = "nobody"
 AS_OF = date(2026, 6, 30)
 CUSTOMERS = 60
+DEMO_DAYS = ("2026-09-30", "2026-10-31")  # the last is the last of its data
 REGIONS = {"CN": None, "CN-EAST": "CN", "CN-SHANGHAI": "CN-EAST", "EU": None}
 # Bo reports to Cai, Cai to Dan
 EMPLOYEES = (
@@ -116,15 +119,33 @@ def served_empty(folder: Path) -> Company:
     return with_people(Surfaces.made(folder))
 
 
-def with_people(surfaces: Surfaces) -> Company:
+def demo_company(folder: Path, customers: int = 600) -> Company:
+    """The demo business as of its last two months, so that every page has something to show; its busiest owner is an account manager."""
+    surfaces = Surfaces.made(folder, timezone="Asia/Shanghai", webhook_hosts="127.0.0.1")
+    for delivery in generate(folder / "business", customers=customers).imports:
+        # rows that are dirty on purpose are rejected, as they should be
+        told = ("--mapping", str(delivery.mapping)) if delivery.mapping else ("--as", str(delivery.entity))
+        surfaces.ask("import", *(str(f) for f in delivery.files), *told, "--source", delivery.source)
+    for day in DEMO_DAYS:
+        surfaces.ask("refresh", "--as-of", day)
+    owners = Counter(c["owner_id"] for c in surfaces.python.customers(columns=["customer_id", "owner_id"]).to_json() if c["owner_id"])
+    busiest = owners.most_common(1)[0][0]
+    with store_of(open_workspace(surfaces.folder)) as store, store.transaction() as session:
+        # an account manager has no token; this one sees as little and has
+        new = NewUser("part@example.com", "Part", ["operations"], PASSWORD, Rows.OWN, busiest)
+        add_user(session, datetime(2026, 6, 1, tzinfo=UTC), Actor(None, "test"), new)
+    return with_people(surfaces, own=busiest)
+
+
+def with_people(surfaces: Surfaces, own: str = "E1", team: str = "E2") -> Company:
     """The workspace served, with a person of each role."""
     place = open_workspace(surfaces.folder)
     with store_of(place) as store, store.transaction() as session:
         at, actor = datetime(2026, 6, 1, tzinfo=UTC), Actor(None, "test")
         for role in ROLES:
             add_user(session, at, actor, NewUser(f"{role}@example.com", role.title(), [role], PASSWORD, Rows.ALL))
-        add_user(session, at, actor, NewUser("own@example.com", "Bo Own", ["account_manager"], PASSWORD, Rows.OWN, "E1"))
-        add_user(session, at, actor, NewUser("team@example.com", "Cai Team", ["account_manager"], PASSWORD, Rows.TEAM, "E2"))
+        add_user(session, at, actor, NewUser("own@example.com", "Bo Own", ["account_manager"], PASSWORD, Rows.OWN, own))
+        add_user(session, at, actor, NewUser("team@example.com", "Cai Team", ["account_manager"], PASSWORD, Rows.TEAM, team))
     return Company(surfaces, create_app(place, SystemClock()))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from typer.testing import CliRunner
@@ -27,7 +27,7 @@ class Surfaces:
     _files: int = field(default=0, init=False)
 
     @classmethod
-    def made(cls, folder: Path, **settings: Any) -> "Surfaces":
+    def made(cls, folder: Path, **settings: Any) -> Self:
         create_workspace(folder / "workspace", Settings(**{"currency": "CNY", "timezone": "Asia/Shanghai", **settings}))
         return cls(folder / "workspace")
 

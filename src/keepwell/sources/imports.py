@@ -28,7 +28,7 @@ from keepwell.sources.typing_plan import Terms, TypedPlan, plan
 # above this share a file is taken for the wrong file or the wrong mapping
 MOST_REJECTED = 0.5
 MAPPING_SECONDS = 3600.0
-SHOWN_LINES = 1000
+SHOWN_LINES = 5_000  # all rows of a push through the API
 CAUSES_SHOWN = 5
 COLUMNS_SHOWN = 12
 REJECTED_FILE = "rejected.csv"
@@ -69,7 +69,11 @@ class ImportReport:
 
 
 class ImportRefusedError(KeepwellError):
-    """An import of which too many rows were rejected; nothing of it landed."""
+    """An import of which too many rows were rejected; nothing of it landed. ``rejected`` are the first of them."""
+
+    def __init__(self, message: str, hint: str | None = None, rejected: Sequence[RejectedLine] = ()) -> None:
+        super().__init__(message, hint)
+        self.rejected = tuple(rejected)
 
 
 @dataclass
@@ -321,7 +325,9 @@ def _mostly_wrong(job: _Import, counted: Sequence[EntityCounts]) -> tuple[str, .
         part = found[0]
         where = f"All of them are in {job.request.errors}." if job.request.errors else "--errors FILE writes them all, with their lines."
         raise ImportRefusedError(
-            f"{part.entity}: {part.rejected:,} of {part.read:,} rows were rejected, so nothing was imported.\n{_causes(job)}", where
+            f"{part.entity}: {part.rejected:,} of {part.read:,} rows were rejected, so nothing was imported.\n{_causes(job)}",
+            where,
+            rejects.lines(job.rejected[:SHOWN_LINES], job.files),
         )
     return tuple(p.entity for p in found)
 

@@ -111,7 +111,7 @@ def test_clusters_are_those_of_the_run_that_is_shown(buyers: tuple[Company, list
         for run, told in (("", now), (f"?run={earlier}", before)):
             counts = Counter(c["cluster"] for c in told if c["cluster"])
             text = browser.get(f"/segments{run}").text
-            found = dict(re.findall(r'data-cluster="(\w+)".*?<dt>Customers</dt><dd>([\d,]+)</dd>', text, re.DOTALL))
+            found = dict(re.findall(r'data-cluster="(\w+)".*?<dt>Customers</dt><dd[^>]*>([\d,]+)</dd>', text, re.DOTALL))
             assert counts
             assert {c: int(n.replace(",", "")) for c, n in found.items()} == counts
 

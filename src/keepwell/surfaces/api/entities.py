@@ -28,7 +28,8 @@ Rows = Annotated[
 def push(call: Caller, name: str, rows: Rows, idempotency_key: Key = None, source: str = "main") -> Response:
     """Land rows of an entity: what was inserted, updated, unchanged, and each rejected row with its reason.
 
-    Rows of a known key are updated, equal ones change nothing. Rows that are rejected do not keep the others out.
+    Rows of a known key are updated, equal ones change nothing. Rows that are rejected do not keep the others out; where all of them are,
+    the answer is a problem (409) whose `errors` are the rows.
     """
     found = entity(name)
     if found.is_derived:

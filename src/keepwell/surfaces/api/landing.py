@@ -1,13 +1,16 @@
 """Rows that came as JSON, landed as a file of rows is."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from keepwell.lake.lake import Lake
 from keepwell.sources import imports
-from keepwell.sources.imports import ImportReport, ImportRequest
+from keepwell.sources.imports import ImportRefusedError, ImportReport, ImportRequest
+from keepwell.sources.rejects import RejectedLine
+from keepwell.surfaces.api.problem import RefusedError
 from keepwell.surfaces.web.site import Site
 
 MOST_ROWS = 5_000
@@ -15,11 +18,30 @@ MOST_BYTES = 10 * 1024 * 1024
 
 
 def landed(site: Site, lake: Lake, text: str, *, source: str, entity: str | None = None, mapping: Path | None = None) -> ImportReport:
-    """Land rows, one JSON object a line, as an entity's or through a mapping. Rejected ones do not keep the others out."""
+    """Land rows, one JSON object a line, as an entity's or through a mapping. Rejected ones do not keep the others out.
+
+    Where every row is rejected it is an error (409) that has each of them.
+    """
     with TemporaryDirectory(prefix="keepwell-push-") as scratch:
         file = Path(scratch) / "rows.jsonl"
         file.write_text(text + "\n", encoding="utf-8")
-        return imports.run(site.place, lake, ImportRequest((file,), entity, mapping, source, most_rejected=1.0), site.clock)
+        try:
+            return imports.run(site.place, lake, ImportRequest((file,), entity, mapping, source, most_rejected=1.0), site.clock)
+        except ImportRefusedError as error:
+            if not error.rejected:
+                raise
+            # a program looks at the status, and finds each row in what it is told
+            raise RefusedError(
+                HTTPStatus.CONFLICT,
+                "All rows were rejected, so nothing was landed.",
+                "`errors` tells what is wrong with each row.",
+                errors=[told(r) for r in error.rejected],
+            ) from error
+
+
+def told(rejected: RejectedLine) -> dict[str, Any]:
+    """A row that did not land: its number, counted from 1, and why."""
+    return {"row": rejected.line, "entity": rejected.entity, "reason": rejected.reason}
 
 
 def rows_read(report: ImportReport) -> float:
@@ -31,5 +53,4 @@ def report_to_json(report: ImportReport) -> Mapping[str, Any]:
     """What became of the rows: counts, and each rejected row with its reason."""
     counted = ("entity", "read", "inserted", "updated", "unchanged", "rejected")
     counts = [{n: getattr(e, n) for n in counted} | {"warnings": list(e.warnings)} for e in report.entities]
-    rejected = [{"row": r.line, "entity": r.entity, "reason": r.reason} for r in report.rejected]
-    return {"import_id": report.import_id, "source": report.source, "entities": counts, "rejected": rejected}
+    return {"import_id": report.import_id, "source": report.source, "entities": counts, "rejected": [told(r) for r in report.rejected]}

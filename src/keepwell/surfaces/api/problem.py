@@ -1,6 +1,7 @@
 """Errors as problem details (RFC 9457): the one place where an error becomes an answer of the API."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -39,9 +40,16 @@ def problem(status: HTTPStatus, detail: str, hint: str | None = None, headers: d
 class RefusedError(KeepwellError):
     """A request that is refused with a status of its own, and headers that say more."""
 
-    def __init__(self, status: HTTPStatus, message: str, hint: str | None = None, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        message: str,
+        hint: str | None = None,
+        headers: dict[str, str] | None = None,
+        errors: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         super().__init__(message, hint)
-        self.status, self.headers = status, headers or {}
+        self.status, self.headers, self.errors = status, headers or {}, list(errors)
 
 
 def add_to(api: FastAPI) -> None:
@@ -53,7 +61,7 @@ def add_to(api: FastAPI) -> None:
 
 def _known(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, RefusedError):
-        return problem(error.status, error.message, error.hint, error.headers)
+        return problem(error.status, error.message, error.hint, error.headers, errors=error.errors)
     if isinstance(error, StoreUnavailableError):
         log.error("%s", error)
         return problem(status_of(error), "The store can't be reached.", "Try again later; the server's log says more.")

@@ -31,6 +31,10 @@ class Change:
     href: str
     why_href: str
     weight: float
+    dimension: str
+    member: str
+    exact: Reading
+    exact_change: Decimal
 
 
 @dataclass(frozen=True)
@@ -86,5 +90,9 @@ def _told(visit: Visit, kpi: Kpi, r: Reading, picked: Picked) -> Change | None:
         tone=tone,
         href=f"/kpi/{kpi.name}{query}{by}",
         why_href=f"/kpi/{kpi.name}/reason{query}{by}",
+        dimension=r.dimension or "",
+        member=r.member or "",
+        exact=r,
+        exact_change=change,
         weight=telling(kpi, change, low, high, before, is_of_a_part=r.dimension is not None),
     )

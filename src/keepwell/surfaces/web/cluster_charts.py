@@ -26,7 +26,7 @@ class ClusterCard:
     name: str
     description: str
     customers: int
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, str, str, Any], ...]  # name, words, figure, and the same exactly
     chart: Chart
     href: str
 
@@ -64,17 +64,20 @@ def _cluster(
     standing = [_percentile(-centre[f] if f == "recency" else centre[f]) for f in FEATURES if f in centre]
     standing.append(_percentile(float(own.clv_deviations)) if own.clv_deviations is not None else MIDDLE)
     axes = [visit.say(f"segments.axis_{a}") for a in AXES if a in centre or a == "clv"]
-    facts = [
-        (visit.say("segments.head_customers"), f"{own.customers:,}"),
-        (visit.say("segments.of_all"), visit.figure(own.customers / whole, Unit.SHARE)),
+    share = own.customers / whole
+    facts: list[tuple[str, str, str, Any]] = [
+        ("customers", visit.say("segments.head_customers"), f"{own.customers:,}", own.customers),
+        ("share", visit.say("segments.of_all"), visit.figure(share, Unit.SHARE), share),
     ]
     if own.mean_clv is not None and own.clv is not None:
         facts += [
-            (visit.say("segments.mean_clv"), visit.money(own.mean_clv)),
-            (visit.say("segments.head_clv"), visit.short_money(own.clv)),
+            ("mean_clv", visit.say("segments.mean_clv"), visit.money(own.mean_clv), own.mean_clv),
+            ("clv", visit.say("segments.head_clv"), visit.short_money(own.clv), own.clv),
         ]
     if own.churn_probability is not None:
-        facts.append((visit.say("segments.mean_churn"), visit.figure(own.churn_probability, Unit.SHARE)))
+        facts.append(
+            ("churn_probability", visit.say("segments.mean_churn"), visit.figure(own.churn_probability, Unit.SHARE), own.churn_probability)
+        )
     return ClusterCard(
         cluster, str(row["name"]), str(row["description"]), own.customers, tuple(facts), _radar(visit, cluster, str(row["name"]), axes, standing),
         f"/customers?segment={cluster}",

@@ -23,6 +23,7 @@ class Chip:
 
     words: str
     tone: str  # better | worse | none
+    exact: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Shown:
 def shown(reading: Reading, kpi: Kpi, series: Sequence[Reading], visit: Visit, compare: str = "previous") -> Shown:
     """``series`` are the periods up to this one, oldest first; ``compare`` says with what the first chip compares."""
     settings = visit.settings
-    previous = _chip(change_words(reading.change_previous, reading.change_previous_is_real, kpi, settings))
-    last_year = _chip(change_words(reading.change_last_year, reading.change_last_year_is_real, kpi, settings))
+    previous = _chip(reading.change_previous, reading.change_previous_is_real, kpi, visit)
+    last_year = _chip(reading.change_last_year, reading.change_last_year_is_real, kpi, visit)
     state, words = _data(reading, visit)
     last = list(series)[-TREND_PERIODS:]
     return Shown(
@@ -109,8 +110,9 @@ def _short(reading: Reading, kpi: Kpi, visit: Visit) -> str:
     return visit.short_money(reading.value)
 
 
-def _chip(told: tuple[str, str]) -> Chip:
-    return Chip(told[0], told[1] or "none")
+def _chip(change: Decimal | None, is_real: bool | None, kpi: Kpi, visit: Visit) -> Chip:
+    words, tone = change_words(change, is_real, kpi, visit.settings)
+    return Chip(words, tone or "none", change)
 
 
 def _whisker(reading: Reading, kpi: Kpi, series: Sequence[Reading]) -> Whisker | None:

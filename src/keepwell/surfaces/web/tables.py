@@ -54,6 +54,13 @@ def to_csv(sheet: Sheet) -> bytes:
     return ("\ufeff" + out.getvalue()).encode()
 
 
+def exact(value: Any) -> str:
+    """A value as programs read it beside the figure that people read; nothing where there is none."""
+    if isinstance(value, float):
+        return repr(value)
+    return str(_plain(value) if not isinstance(value, str) else value)
+
+
 def _plain(value: Any) -> Any:
     if value is None:
         return ""

@@ -9,6 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from keepwell.surfaces.web.tables import exact
+
 STATIC = Path(__file__).parent / "static"
 
 
@@ -18,6 +20,7 @@ def environment() -> Environment:
     )
     made.globals["asset"] = asset
     made.filters["data"] = data
+    made.filters["exact"] = exact
     return made
 
 

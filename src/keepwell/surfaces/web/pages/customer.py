@@ -67,7 +67,7 @@ class CustomerPage:
     profile: tuple[tuple[str, str], ...]
     chips: tuple[Cell, ...]
     advice: tuple[tuple[str, str], ...]
-    money: tuple[tuple[str, str, str], ...]
+    money: tuple[tuple[str, str, str, str, Decimal], ...]
     active: Chart | None
     reasons: tuple[Reason, ...]
     moves: tuple[tuple[str, str], ...]
@@ -105,18 +105,19 @@ def customer(visit: Visit) -> CustomerPage:
     )  # fmt: skip
 
 
-def _money(visit: Visit, found: Customer360) -> tuple[tuple[str, str, str], ...]:
-    """Figures of the value panel: words, amount, interval."""
+def _money(visit: Visit, found: Customer360) -> tuple[tuple[str, str, str, str, Decimal], ...]:
+    """Figures of the value panel: name, words, amount, interval, and the amount exactly."""
     v = found.value
     past = v.margin_12m if v.margin_12m is not None else v.net_12m
-    made = [(visit.say("customer.margin_12m" if v.margin_12m is not None else "customer.net_12m"), visit.money(past), "")]
+    name = "margin_12m" if v.margin_12m is not None else "net_12m"
+    made = [(name, visit.say(f"customer.{name}"), visit.money(past), "", past)]
     if v.expected is not None:
         interval = (
             f"{visit.money(v.expected_low)} – {visit.money(v.expected_high)}"
             if v.expected_low is not None and v.expected_high is not None
             else ""
         )
-        made.append((visit.say("customer.expected", days=v.horizon_days), visit.money(v.expected), interval))
+        made.append(("expected", visit.say("customer.expected", days=v.horizon_days), visit.money(v.expected), interval, v.expected))
     return tuple(made)
 
 

@@ -107,6 +107,7 @@ class Cell:
     words: str
     is_number: bool
     tone: str = ""
+    exact: Any = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class CustomersPage:
     people: People
     heads: tuple[Head, ...]
     rows: tuple[Row, ...]
-    totals: tuple[tuple[str, str], ...]
+    totals: tuple[tuple[str, str, str, Decimal], ...]  # of all pages: name, words, figure, and the same exactly
     filters: tuple[Filter, ...]
     chips: tuple[Chip, ...]
     columns: tuple[Choice, ...]
@@ -217,8 +218,7 @@ def _page(visit: Visit) -> CustomersPage:
     offset = whole_or(visit.asked("from"), 0)
     found = visit.workspace.people(filters, Part(columns, sort or None, offset, A_PAGE))
     last = offset + len(found.rows)
-    totals = [(visit.say("customers.total"), f"{found.total:,}")]
-    totals += [(_label(visit, n), visit.money(v)) for n, v in (("net_amount", found.net_amount), ("clv", found.clv)) if v is not None]
+    totals = ((n, _label(visit, n), visit.money(v), v) for n, v in (("net_amount", found.net_amount), ("clv", found.clv)) if v is not None)
     return CustomersPage(
         title=visit.say("customers.title"),
         people=found,
@@ -284,14 +284,14 @@ def cell(visit: Visit, column: str, value: Any) -> Cell:
     if value is None:
         return Cell("", is_number)
     if column in MONEY:
-        return Cell(visit.money(value), is_number=True)
+        return Cell(visit.money(value), is_number=True, exact=value)
     if column in SHARES:
-        return Cell(f"{value:.0%}", is_number=True)
+        return Cell(f"{value:.0%}", is_number=True, exact=value)
     if column == "churn_band":
         return Cell(visit.label(column, value), is_number=False, tone={"high": "worse", "medium": "warn"}.get(value, "none"))
     if isinstance(value, str):
         return Cell(visit.label(column, value), is_number=False)
-    return Cell(visit.cell(value), is_number)
+    return Cell(visit.cell(value), is_number, exact=value)
 
 
 def _filters(visit: Visit) -> tuple[Filter, ...]:

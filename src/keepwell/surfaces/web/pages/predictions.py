@@ -71,6 +71,7 @@ class Measured:
     n: str
     beats: bool | None
     note: str
+    exact: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def _measured(visit: Visit, m: Mapping[str, Any]) -> Measured:
         f"{m['n']:,}" if m["n"] is not None else "",
         m["beats_baseline"],
         m["note"] or "",
+        m,
     )
 
 

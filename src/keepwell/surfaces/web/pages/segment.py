@@ -27,7 +27,7 @@ from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.pages.customers import Row, row_of
 from keepwell.surfaces.web.rule_words import Told, field_words, told_condition, told_rule, value_words
 from keepwell.surfaces.web.segment_names import names_of
-from keepwell.surfaces.web.tables import Sheet
+from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Here, Visit, redirect
 
 ROUTES = PageRoutes()
@@ -59,7 +59,7 @@ class Found:
     clv: str
     net: str
     overlaps: tuple[tuple[Overlap, str], ...]
-    heads: tuple[str, ...]
+    heads: tuple[Column, ...]
     sample: tuple[Row, ...]
     groups: tuple[Told, ...]
     match: Match
@@ -216,7 +216,7 @@ def _found(visit: Visit, rule: Rule, mine: Segment | None) -> Found:
         visit.money(size.clv) if size.clv is not None else "",
         visit.money(size.net_amount_12m) if size.net_amount_12m is not None else "",
         tuple((o, visit.figure(o.both / size.customers, Unit.SHARE)) for o in common if size.customers),
-        tuple(visit.column(c) for c in SAMPLED),
+        tuple(Column(c, visit.column(c)) for c in SAMPLED),
         tuple(row_of(visit, SAMPLED, r) for r in sample.rows),
         told_rule(visit, rule, names),
         rule.match,

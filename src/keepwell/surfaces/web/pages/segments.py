@@ -7,6 +7,7 @@ from typing import Any
 from keepwell.access.roles import Capability
 from keepwell.core.errors import KeepwellError
 from keepwell.core.settings import Locale
+from keepwell.engagement.segments.audience import Size
 from keepwell.engagement.segments.queries import Segment, segments
 from keepwell.lake.runs import Run
 from keepwell.metrics.intervals import wilson
@@ -36,7 +37,7 @@ class Listed:
 
     segment: Segment
     groups: tuple[Told, ...]
-    customers: int
+    size: Size
     share: str
     clv: str
 
@@ -231,7 +232,7 @@ def _saved(visit: Visit) -> tuple[Listed, ...]:
     sizes = Audiences(visit.workspace).sizes([s.rule for s in found])
     return tuple(
         Listed(
-            s, told_rule(visit, s.rule, names), size.customers, visit.figure(size.share, Unit.SHARE) if size.share is not None else "",
+            s, told_rule(visit, s.rule, names), size, visit.figure(size.share, Unit.SHARE) if size.share is not None else "",
             visit.money(size.clv) if size.clv is not None else "",
         )
         for s, size in zip(found, sizes, strict=True)
@@ -244,5 +245,5 @@ def _saved_sheet(visit: Visit, saved: tuple[Listed, ...]) -> Sheet:
         Column("rule", visit.say("segments.rule")),
         Column("customers", visit.say("segments.head_customers"), is_number=True),
     )
-    rows = [[s.segment.name, " · ".join(c for g in s.groups for c in g.conditions), s.customers] for s in saved]
+    rows = [[s.segment.name, " · ".join(c for g in s.groups for c in g.conditions), s.size.customers] for s in saved]
     return Sheet("saved", heads, rows)
