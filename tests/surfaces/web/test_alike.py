@@ -34,6 +34,8 @@ NOT_WALKED = {
     "/data/import/{draft_id}/mapping.yaml": "a file",
     "/data/jobs/{job_id}": "one of the jobs that /data/jobs lists; what an import became is compared at /data/imports/{import_id}",
     "/data/jobs/{job_id}/events": "what /data/jobs/{job_id} shows, as it goes",
+    "/views": "names of addresses that people saved, no number",
+    "/pins": "names of KPIs; their readings stand on the Overview, which is compared",
     "/data/jobs-now": "words: how many jobs are under way",
 }
 RULE = {"match": "all", "g0": "all", "c0.group": "0", "c0.field": "net_amount", "c0.ask": "at_least", "c0.value": "2000"}
