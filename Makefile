@@ -15,7 +15,7 @@ VENDOR := src/keepwell/surfaces/web/static/vendor/manifest.json
 DEMO ?= demo-workspace
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup setup-tests demo test check bench docs lock release
+.PHONY: help setup setup-tests demo test check bench bench-pages docs lock release
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -67,6 +67,10 @@ bench: setup ## time Keepwell beside plain DuckDB and pandas, in one run, as rat
 	$(BIN)/python bench/import_orders.py
 	$(BIN)/python bench/read_kpis.py
 	$(BIN)/python bench/score_customers.py
+
+bench-pages: setup ## let 20 people browse the pages of a million customers, and upload two gigabytes
+	$(BIN)/python bench/browse_pages.py
+	$(BIN)/python bench/upload_large.py
 
 docs: setup ## write the generated reference pages
 	$(BIN)/python docs/generate.py
