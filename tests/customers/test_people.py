@@ -10,7 +10,7 @@ import pytest
 from factories.company import CUSTOMERS, company, opened
 from keepwell.access.roles import Rows
 from keepwell.access.scope import Scope
-from keepwell.core.errors import KeepwellError
+from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.customers.people import Filters, Page
 from keepwell.surfaces.python import Workspace
 
@@ -110,3 +110,31 @@ def test_many_threads_read_one_book(everything: Workspace) -> None:
     with ThreadPoolExecutor(8) as pool:
         totals = list(pool.map(lambda s: everything.seen_by(s).people(Filters(where="customer_id <> ''")).total, scopes))
     assert totals == [4, 1, 8, 1] * 4
+
+
+@pytest.mark.parametrize("sort", ["orders", "-owner_id", None])
+def test_the_whole_list_comes_in_parts_that_are_together_all_of_it_once(
+    everything: Workspace, monkeypatch: pytest.MonkeyPatch, sort: str | None
+) -> None:
+    monkeypatch.setattr("keepwell.customers.people.PART", 3)
+    page = Page(columns=["customer_id", "orders"], sort=sort)
+    parts = [[r["customer_id"] for r in part.rows] for part in everything.everybody(Filters(), page)]
+    assert [len(p) for p in parts] == [3, 3, len(CUSTOMERS) - 6]
+    assert [i for p in parts for i in p] == [r["customer_id"] for r in everything.people(page=page).rows]
+    nobody = list(everything.everybody(Filters(where="orders > 1000"), page))
+    assert [(p.total, p.rows) for p in nobody] == [(0, ())]
+
+
+@pytest.mark.parametrize("value", ["1e5000000", "-1e999999999", "1e14", "NaN", "Infinity"])
+def test_a_number_that_no_amount_can_be_is_refused_at_once(everything: Workspace, value: str) -> None:
+    with pytest.raises(WrongUseError, match="too large"):
+        ids(everything, Filters(value_from=Decimal(value)))
+
+
+def test_a_number_of_many_decimals_is_compared_as_amounts_are_kept(everything: Workspace) -> None:
+    assert ids(everything, Filters(value_from=Decimal("1e-5000000"))) == ids(everything, Filters(value_from=Decimal(0)))
+
+
+def test_a_condition_of_endless_length_is_refused(everything: Workspace) -> None:
+    with pytest.raises(WrongUseError, match="too long"):
+        ids(everything, Filters(where=" or ".join(["orders > 1"] * 300)))

@@ -160,6 +160,27 @@ def test_an_expression_that_is_more_than_one_row_s_is_refused(sql: str) -> None:
         check_expression(sql)
 
 
+TEN = "'aaaaaaaaaa'"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"replace(replace(replace(replace(a, 'a', {TEN}), 'a', {TEN}), 'a', {TEN}), 'a', {TEN}) = 'x'",
+        f"regexp_replace(regexp_replace(a, '', '{'b' * 900}', 'g'), '', '{'b' * 900}', 'g') = 'x'",
+        "length(replace(a, 'a', replace(b, 'b', c || c || c || c))) > 1",
+    ],
+)
+def test_replacements_that_fill_the_memory_are_refused(sql: str) -> None:
+    with pytest.raises(RefusedSqlError, match="very long"):
+        check_expression(sql)
+
+
+def test_replacements_as_people_clean_numbers_with_them_pass() -> None:
+    assert check_expression("replace(replace(replace(replace(a, ' ', ''), '-', ''), '(', ''), ')', '')")
+    assert check_expression("regexp_replace(regexp_replace(a, '[^0-9]', '', 'g'), '^0086', '+86')")
+
+
 def test_a_refusal_says_what_is_wrong_shows_the_sql_and_knows_the_nearest_function() -> None:
     with pytest.raises(RefusedSqlError, match="the function lowr") as caught:
         check_select("select lowr(a) from rows", ["rows"])

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -42,6 +43,11 @@ def read_json_or_none(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        # a name that no file can have is one of no file
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise
     try:
         return json.loads(text)
     except ValueError as error:

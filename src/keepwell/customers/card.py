@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from keepwell.access.scope import EVERYTHING, Scope
@@ -74,7 +75,7 @@ def customer_card(lake: Lake, customer_id: str, wording: Wording, scope: Scope =
     found = customer_list(lake, where=f"customer_id = {literal(customer_id)}", columns=[*own, *scores], scope=scope).to_pylist()
     if not found:
         near = customer_list(lake, columns=["customer_id"], limit=MOST_NEAR, scope=scope).column(0).to_pylist()
-        raise unknown("customer", customer_id, near)
+        raise unknown("customer", customer_id, get_close_matches(customer_id, near))
     row = found[0]
     known = _Known(_said_by(lake, run), run.as_of, wording, names_today(lake, _offers(row)))
     return _card(customer_id, row, run, known)

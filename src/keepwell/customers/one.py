@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import pyarrow as pa
@@ -94,7 +95,7 @@ def check_seen(book: Book, scope: Scope, customer_id: str) -> None:
 def not_known(book: Book, scope: Scope, customer_id: str) -> UnknownError:
     with book.people(scope, is_barrier=False) as (cursor, people):
         near = [r[0] for r in cursor.rows(f"select customer_id from {people} order by customer_id limit {MOST_NEAR}")]
-    return unknown("customer", customer_id, near)
+    return unknown("customer", customer_id, get_close_matches(customer_id, near))
 
 
 def _tables(book: Book, engine: DuckDBEngine, customer_id: str) -> OneCustomer:

@@ -1,7 +1,7 @@
 """The list of customers for a page: filtered, sorted, counted and added up, with names as far as the reader may see them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,9 @@ from keepwell.engine.walls import check_expression
 OWNER_NAME = "owner_name"
 SHOWN = ("customer_id", "name", "kind", "tier", "lifecycle_stage", "owner_id", OWNER_NAME, "region", "clv", "net_amount_12m", "churn_band", "last_order_on", LAST_CONTACT)  # fmt: skip
 LONGEST_PAGE = 1000
+PART = 20_000  # rows of a whole list that are read at a time
+MOST_SQL, LIST_SECONDS = 2_000, 30.0
+MOST_DIGITS = 13  # after the first one, before the point
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,19 @@ class Page:
     limit: int = 50
 
 
-def people(book: Book, scope: Scope, filters: Filters = Filters(), page: Page = Page()) -> People:
-    """The page of the customers whom ``scope`` shows and who pass the filters.
+def whole_list(book: Book, scope: Scope, filters: Filters, page: Page) -> Iterator[People]:
+    """The whole list in parts that memory holds, the first one with the page's columns and order; there is always a first one."""
+    offset = 0
+    while True:
+        found = people(book, scope, filters, replace(page, offset=offset, limit=PART), longest=PART)
+        yield found
+        offset += len(found.rows)
+        if not found.rows or offset >= found.total:
+            return
+
+
+def people(book: Book, scope: Scope, filters: Filters = Filters(), page: Page = Page(), *, longest: int = LONGEST_PAGE) -> People:
+    """The page of the customers whom ``scope`` shows and who pass the filters; never more than ``longest``.
 
     Unknown columns, segments, and SQL that can't be computed raise ``WrongUseError``; no hint tells of a customer who is hidden.
     """
@@ -81,7 +95,15 @@ def people(book: Book, scope: Scope, filters: Filters = Filters(), page: Page = 
         found = f"from {table} where {condition}"
         found = f"select customer_id, net_amount, clv{f', {quoted(by)} as _by' if by else ''} from {table} where {condition}"
         try:
-            totals = _totals(cursor, found, order, page, is_all=condition == "true" and scope.is_whole)
+            # a condition of one's own may take as long as it likes
+            with cursor.time_limit(LIST_SECONDS):
+                totals = _totals(
+                    cursor,
+                    found,
+                    order,
+                    (min(max(page.limit, 0), longest), max(page.offset, 0)),
+                    is_all=condition == "true" and scope.is_whole,
+                )
         except SqlError as error:
             raise _not_computed(filters, error) from error
         ids = totals["ids"] or []
@@ -104,10 +126,10 @@ def people(book: Book, scope: Scope, filters: Filters = Filters(), page: Page = 
     )
 
 
-def _totals(cursor: DuckDBEngine, found: str, order: str, page: Page, *, is_all: bool) -> dict[str, Any]:
+def _totals(cursor: DuckDBEngine, found: str, order: str, part: tuple[int, int], *, is_all: bool) -> dict[str, Any]:
     """What the list comes to, and the ids of the page. The order needs few columns, and the page few rows."""
     steps = Steps().then("found", found)
-    of_page = f"select * from found order by {order} limit {min(max(page.limit, 0), LONGEST_PAGE)} offset {max(page.offset, 0)}"
+    of_page = f"select * from found order by {order} limit {part[0]} offset {part[1]}"
     ids, sums = (
         f"select list(customer_id order by {order}) as ids from page",
         "count(*) as total, sum(net_amount) as net_amount, sum(clv) as clv",
@@ -168,12 +190,19 @@ def _condition(book: Book, cursor: DuckDBEngine, table: str, filters: Filters) -
     if filters.rule:
         parts.append(f"({filters.rule})")
     if filters.where:
+        if len(filters.where) > MOST_SQL:
+            raise WrongUseError("The condition is too long.", f"At most {MOST_SQL:,} characters.")
         parts.append(f"({check_expression(filters.where)})")
     return " and ".join(parts)
 
 
 def _plain(value: Decimal | date) -> str:
-    return f"DATE {literal(value)}" if isinstance(value, date) else f"{value:f}"
+    if isinstance(value, date):
+        return f"DATE {literal(value)}"
+    # a number of few letters may be one of a billion digits
+    if not value.is_finite() or value.adjusted() > MOST_DIGITS:
+        raise WrongUseError("A value is too large to look for.", "Give a number of at most 14 digits.")
+    return f"{value.quantize(Decimal('0.0001')):f}"
 
 
 def _check_segment(cursor: DuckDBEngine, table: str, segment: str) -> None:
@@ -185,4 +214,6 @@ def _check_segment(cursor: DuckDBEngine, table: str, segment: str) -> None:
 def _not_computed(filters: Filters, error: SqlError) -> WrongUseError:
     # the whole query would say which owners and regions somebody sees
     reason = error.reason.splitlines()[0]
+    if filters.where is None:
+        return WrongUseError("These filters can't be computed.", "Choose others.")
     return WrongUseError(f"The filter {filters.where!r} can't be computed: {reason}", "It is SQL over customers' own columns and scores.")

@@ -58,7 +58,7 @@ def score_history(reader: Reader) -> list[ScorePoint]:
     rows = [r for r in reader.engine.arrow(Steps().then("scores", query)).to_pylist() if r["run_id"] in finished]
     rows.sort(key=lambda r: (r["as_of"], finished[r["run_id"]].started_at))
     last_of_day = list({r["as_of"]: r for r in rows}.values())
-    befores: list[Mapping[str, Any] | None] = [None, *last_of_day[:-1]]
+    befores: list[Mapping[str, Any] | None] = [None, *last_of_day][: len(last_of_day)]
     return [
         ScorePoint(r["run_id"], r["as_of"], {k: v for k, v in r.items() if k not in {"run_id", "as_of"}}, _moved(before, r))
         for before, r in zip(befores, last_of_day, strict=True)

@@ -56,6 +56,8 @@ PICKING = (exp.RowNumber, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead)
 ADDING = (exp.Sum, exp.Avg)
 # lpad and rpad could fill the memory with one row; no limit of the engine counts what they make
 LONGEST_PADDED = 1000
+# nor what replacements in replacements come to; a column counts as so many letters
+LONGEST_TEXT, COLUMN_TEXT = 100_000, 200
 FORBIDDEN_IN_TABLES = (exp.Into, exp.Pivot, exp.TableSample, exp.Command, exp.Parameter, exp.Placeholder, exp.SessionParameter)
 
 # a statement that it only half understands is refused here, with a better word than its warning
@@ -188,6 +190,29 @@ def _check_functions(tree: exp.Expr, sql: str) -> None:
         length = pad.expression
         if not (isinstance(length, exp.Literal) and length.name.isdecimal() and int(length.name) <= LONGEST_PADDED):
             raise _refuse(pad.sql(dialect="duckdb"), sql, f"Give the length as a number of at most {LONGEST_PADDED}.")
+
+    for top in tree.find_all(exp.Replace, exp.RegexpReplace):
+        if _longest(top) > LONGEST_TEXT:
+            raise _refuse("its replacements could make one text very long", sql, "Use fewer within each other, or shorter ones.")
+
+
+def _longest(node: exp.Expr) -> int:
+    """About how many letters the text may have at most: a replacement may stand for every letter of what it is made in."""
+    if isinstance(node, exp.Column):
+        return COLUMN_TEXT
+    if isinstance(node, exp.Literal):
+        return len(node.name)
+    own = sum(_longest(child) for child in node.iter_expressions() if child is not node.args.get("replacement"))
+    if isinstance(node, exp.Replace | exp.RegexpReplace):
+        by = node.args.get("replacement")
+        searched = node.args.get("expression")
+        if by is None:
+            return own
+        are_known = isinstance(node, exp.Replace) and isinstance(by, exp.Literal) and isinstance(searched, exp.Literal)
+        if searched is not None and are_known and len(by.name) <= len(searched.name):
+            return own
+        return own * max(1, _longest(by))
+    return own
 
 
 def _check_order(tree: exp.Expr, sql: str) -> None:

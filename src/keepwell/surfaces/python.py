@@ -1,6 +1,6 @@
 """The Python API: a workspace opened, its KPIs and customers read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,7 @@ from keepwell.customers.book import Book, book_of
 from keepwell.customers.card import CustomerCard, Reason, Wording, card_in_book, customer_card
 from keepwell.customers.lists import customer_list
 from keepwell.customers.one import opened
-from keepwell.customers.people import Filters, Page, People, people, regions_of
+from keepwell.customers.people import Filters, Page, People, people, regions_of, whole_list
 from keepwell.customers.search import Hit, search
 from keepwell.customers.timeline import Timeline, timeline
 from keepwell.customers.whole import Customer360, customer_360
@@ -316,6 +316,10 @@ class Workspace:
         It reads what lies in memory: the first question after an import or a refresh takes longer than those after it.
         """
         return people(self.book, self.scope, filters or Filters(), page or Page())
+
+    def everybody(self, filters: Filters, page: Page) -> Iterator[People]:
+        """The whole list of customers in parts, all of one moment; ``page`` tells its columns and order."""
+        return whole_list(self.book, self.scope, filters, page)
 
     def regions(self) -> tuple[str, ...]:
         """The regions of customers, that of most of them first."""

@@ -1,11 +1,15 @@
 """What the API promises beside its numbers: pages, marks, keys of repeated requests, problems, limits."""
 
+import html
+from urllib.parse import quote
+
 import pytest
 
 from factories.served import FORMULA, NASTY, Company
 from keepwell.access.roles import Rows
 from keepwell.access.scope import Scope
 from keepwell.core.errors import UnknownError
+from keepwell.core.ids import part_of_path
 from keepwell.surfaces.api.limits import Limits
 from keepwell.surfaces.scorecards import Scorecards
 from keepwell.surfaces.targets import Targets
@@ -176,3 +180,53 @@ def test_targets_of_others_are_as_unknown_as_those_that_are_not_there(company: C
         assert [t["target_id"] for t in program.get("/api/v1/targets").json()["data"]] == [whole["target_id"]]
     with company.program(company.token("operations")) as program:
         program.post(f"/api/v1/targets/{whole['target_id']}/end", json={"reason": "a test's"})
+
+
+def test_a_customer_whom_no_run_has_scored_yet_has_a_page_and_an_answer(company: Company) -> None:
+    new = ["N1", "N/2?x#y", "N%2F3"]
+    with company.program(company.token("operations")) as program:
+        assert program.post("/api/v1/entities/customers", json=[{"customer_id": c, "name": "x"} for c in new]).status_code == 200
+    with company.program(company.token("analyst")) as program:
+        for customer in new:
+            place = quote(part_of_path(customer), safe="")
+            assert program.get(f"/api/v1/customers/{place}").json()["customer_id"] == customer
+            assert program.get(f"/api/v1/customers/{place}/events").status_code == 200
+    with company.browser("service") as browser:
+        listed = browser.get("/customers?where=customer_id like 'N%25'").text
+        for customer in new:
+            place = quote(part_of_path(customer), safe="")
+            assert f'href="/customers/{place}"' in listed
+            answer = browser.get(f"/customers/{place}")
+            assert (answer.status_code, html.escape(customer) in answer.text) == (200, True)
+            assert browser.get(f"/customers/{place}/timeline").status_code == 200
+
+
+def test_readings_tell_nothing_of_single_customers_to_who_may_not_read_them(company: Company) -> None:
+    asked = {"kpi": "revenue", "period": "2026-05"}
+    finely = ({"by": "customer_id"}, {"where": "customer_id = 'C001'"}, {"by": "owner_id.name"})
+    for token in (company.token("administrator"), company.token("analyst", "kpis:read")):
+        with company.program(token) as program:
+            assert program.get("/api/v1/readings", params=asked | {"by": "region"}).status_code == 200
+            for more in finely:
+                assert program.get("/api/v1/readings", params=asked | more).status_code == 403, more
+            for by in ("customer_id", "region+customer_id"):
+                assert program.get("/api/v1/explanations/revenue", params={"period": "2026-05", "by": by}).status_code == 403
+            assert program.get("/api/v1/rows/revenue", params={"period": "2026-05"}).status_code == 403
+    with company.program(company.token("analyst")) as program:
+        assert program.get("/api/v1/readings", params=asked | finely[1]).status_code == 200
+        assert program.get("/api/v1/rows/revenue", params={"period": "2026-05"}).status_code == 200
+
+
+def test_what_no_file_and_no_calendar_can_hold_is_refused(company: Company) -> None:
+    with company.program(company.token("operations")) as program:
+        half = program.post(
+            "/api/v1/entities/customers", content=b'[{"customer_id": "\\ud800"}]', headers={"content-type": "application/json"}
+        )
+        assert (half.status_code, "surrogate" in half.text) == (400, True)
+        for day in ("0001-01-01", "1969-12-31", "9998-01-01"):
+            assert program.post("/api/v1/refreshes", json={"as_of": day}).status_code == 400, day
+        assert program.get("/api/v1/customers", params={"value_from": "1e5000000"}).status_code == 400
+        assert program.get("/api/v1/readings", params={"kpi": "revenue", "run": "r" * 3000}).status_code in {400, 404}
+    with company.browser("operations") as browser:
+        for path in ("/?run=", "/kpi/revenue?run=", "/customers?run=", "/data/runs?run=", "/data/imports/"):
+            assert browser.get(path + "r" * 3000).status_code < 500, path

@@ -137,7 +137,15 @@ def test_script_and_formulas_in_names_are_only_text(company: Company) -> None:
         with zipfile.ZipFile(io.BytesIO(book)) as found:
             sheet = found.read("xl/worksheets/sheet1.xml").decode()
             assert "<f>" not in sheet
-            assert "=cmd()" in found.read("xl/sharedStrings.xml").decode()
+            assert "=cmd()" in sheet
+
+
+def test_what_excel_can_not_hold_is_refused_and_not_cut(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keepwell.surfaces.web.pages.customers.MOST_EXCEL_ROWS", 5)
+    with company.browser("service") as browser:
+        answer = browser.get("/customers/download/customers.xlsx")
+        assert (answer.status_code, "CSV" in answer.text) == (400, True)
+        assert len(_rows(browser, "/customers/download/customers.csv")) > 5
 
 
 def test_exports_are_noted(company: Company) -> None:

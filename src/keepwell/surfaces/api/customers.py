@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from keepwell.access.roles import Capability
 from keepwell.core.errors import WrongUseError
+from keepwell.core.ids import id_of_part
 from keepwell.customers.people import SHOWN, Filters, Page
 from keepwell.engagement.segments.queries import segments
 from keepwell.engagement.segments.rule import told_of
@@ -67,8 +68,11 @@ def list_segments(call: AsKnown, cursor: str | None = None, limit: PageSize = MO
 
 @ROUTES.get("/customers/{customer_id}", "customers:read", SEE)
 def show_customer(call: AsKnown, customer_id: str) -> Response:
-    """Everything about one customer: own columns, scores, value, contacts, consents, what to do now."""
-    return call.answer(asdict(call.workspace.customer_360(customer_id)))
+    """Everything about one customer: own columns, scores, value, contacts, consents, what to do now.
+
+    A slash in an id is written `%252F` in the address, a percent sign beside it `%2525`.
+    """
+    return call.answer(asdict(call.workspace.customer_360(id_of_part(customer_id))))
 
 
 @ROUTES.get("/customers/{customer_id}/events", "customers:read", SEE)
@@ -80,7 +84,7 @@ def events(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
     """What happened, the newest first."""
-    found = call.workspace.timeline(customer_id, kind or (), before, limit)
+    found = call.workspace.timeline(id_of_part(customer_id), kind or (), before, limit)
     data: list[dict[str, Any]] = [
         {"kind": e.kind, "at": e.at, "key": e.key, **{f"told_{k}" if k in {"kind", "at", "key"} else k: v for k, v in e.told.items()}}
         for e in found.events

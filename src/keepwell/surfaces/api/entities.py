@@ -13,7 +13,7 @@ from keepwell.access.roles import Capability
 from keepwell.lake.entity import entities, entity
 from keepwell.surfaces.api.call import Call, Caller
 from keepwell.surfaces.api.door import ApiRoutes
-from keepwell.surfaces.api.landing import MOST_BYTES, MOST_ROWS, landed, report_to_json, rows_read
+from keepwell.surfaces.api.landing import MOST_BYTES, MOST_ROWS, check_writable, landed, report_to_json, rows_read
 from keepwell.surfaces.api.once import Key, done_once
 from keepwell.surfaces.api.problem import RefusedError
 
@@ -41,6 +41,7 @@ def push(call: Caller, name: str, rows: Rows, idempotency_key: Key = None, sourc
     text = "\n".join(json.dumps(r, ensure_ascii=False) for r in rows)
     if not rows:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "There are no rows.", "Send a list of at least one.")
+    check_writable(text)
     if len(text) > MOST_BYTES:
         raise RefusedError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The rows are longer than {MOST_BYTES:,} characters.", "Send them in several batches."

@@ -17,7 +17,7 @@ from keepwell.access.webhooks.hooks import Hook, RefusedHookError
 from keepwell.core.errors import KeepwellError, WrongUseError
 from keepwell.surfaces.api.call import json_answer
 from keepwell.surfaces.api.door import ApiRoutes
-from keepwell.surfaces.api.landing import MOST_BYTES, MOST_ROWS, landed, report_to_json, rows_read
+from keepwell.surfaces.api.landing import MOST_BYTES, MOST_ROWS, check_writable, landed, report_to_json, rows_read
 from keepwell.surfaces.api.problem import RefusedError
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.web.site import Site
@@ -80,6 +80,7 @@ def _taken(site: Site, hook: Hook, message_id: str, body: bytes, actor: Actor) -
 
 def _landed(site: Site, hook: Hook, body: bytes) -> Any:
     text = "\n".join(json.dumps(r, ensure_ascii=False) for r in _rows(body))
+    check_writable(text)
     lake = Workspace(site.place, site.clock).lake
     mapping = site.place.mapping_folder / hook.mapping if hook.mapping else None
     return landed(site, lake, text, source=hook.source, entity=hook.entity, mapping=mapping)

@@ -1,6 +1,8 @@
 """KPIs: the catalogue, readings, explanations, the rows behind."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Query
@@ -9,9 +11,10 @@ from starlette.responses import Response
 from keepwell.access.roles import Capability
 from keepwell.core.periods import Grain
 from keepwell.surfaces.answers import kpi_json
-from keepwell.surfaces.api.call import AsKnown
+from keepwell.surfaces.api.call import AsKnown, Call
 from keepwell.surfaces.api.cursor import MOST, PageSize, paged
 from keepwell.surfaces.api.door import ApiRoutes
+from keepwell.surfaces.api.problem import RefusedError
 
 ROUTES = ApiRoutes("KPIs")
 PeriodParameter = Annotated[
@@ -49,6 +52,7 @@ def read(  # noqa: PLR0913, PLR0917 - the ways to cut a reading, each a paramete
     limit: PageSize = MOST,
 ) -> Response:
     """Readings with interval, n, change and whether the change is real."""
+    check_tells_no_rows(call, kpi_, [by] if by else [], where)
     found = call.workspace.kpi(*kpi_, period=period, grain=grain, by=by, where=where)
     return paged(call, found.to_json(), cursor, limit)
 
@@ -62,10 +66,11 @@ def explain(
     by: Annotated[list[str] | None, Query(description="Dimensions; `a+b` means their combinations.", max_length=20)] = None,
 ) -> Response:
     """Why a KPI moved: parts that add up exactly."""
+    check_tells_no_rows(call, [name], by or [], None)
     return call.answer(call.workspace.explain(name, period=period, versus=versus, by=by or ()).to_json())
 
 
-@ROUTES.get("/rows/{name}", "kpis:read", (Capability.SEE_KPIS, Capability.SEE_CUSTOMERS, Capability.EXPORT))
+@ROUTES.get("/rows/{name}", "customers:read", (Capability.SEE_KPIS, Capability.SEE_CUSTOMERS, Capability.EXPORT))
 def rows(
     call: AsKnown,
     name: str,
@@ -78,3 +83,18 @@ def rows(
     found = call.workspace.rows(name, period=period, part=part, by=by, limit=limit)
     call.note("exported", "rows", name)
     return call.answer([{"part": b.part, "total": b.total, "rows": b.rows.to_json()} for b in found])
+
+
+def check_tells_no_rows(call: Call, names: Sequence[str], by: Sequence[str], where: str | None) -> None:
+    """Raise 403 where a token that may not read customers asks so finely that it would: by a key, or with a condition of its own."""
+    if call.bearer.may("customers:read"):
+        return
+    known = call.workspace.kpis
+    listed = set.intersection(*({*known[n].dimensions} for n in names)) if names and all(n in known for n in names) else set()
+    asked = {part for b in by for part in b.split("+")}
+    if where is not None or not asked <= listed:
+        raise RefusedError(
+            HTTPStatus.FORBIDDEN,
+            "This would tell of single customers, which this token may not read.",
+            "Ask by a dimension that the KPI lists, without a condition, or use a token with customers:read.",
+        )

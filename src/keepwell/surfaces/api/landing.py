@@ -39,6 +39,14 @@ def landed(site: Site, lake: Lake, text: str, *, source: str, entity: str | None
             ) from error
 
 
+def check_writable(text: str) -> None:
+    """Raise 400 where rows hold half a character: JSON can, and no file."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "The rows hold half a character (a lone surrogate).", "Send text as UTF-8.") from error
+
+
 def told(rejected: RejectedLine) -> dict[str, Any]:
     """A row that did not land: its number, counted from 1, and why."""
     return {"row": rejected.line, "entity": rejected.entity, "reason": rejected.reason}

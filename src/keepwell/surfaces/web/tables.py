@@ -2,19 +2,26 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from starlette.responses import Response
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from keepwell.core.errors import WrongUseError
 
 CSV, XLSX = "csv", "xlsx"
 KINDS = {CSV: "text/csv; charset=utf-8", XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 # a spreadsheet would take a cell that begins so for a formula
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 MOST_WIDTH = 60
+MOST_EXCEL_ROWS = 1_048_575  # below the first one
+ROWS_AT_A_TIME = 2_000
 FIRST_YEAR = 1900  # before it Excel has no days
 
 
@@ -44,14 +51,19 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def to_csv(sheet: Sheet) -> bytes:
-    """UTF-8 with a mark at its beginning, without which Excel takes Chinese for something else."""
+def csv_parts(sheet: Sheet, rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """UTF-8 with a mark at its beginning, without which Excel takes Chinese for something else; a few thousand rows at a time."""
     out = io.StringIO(newline="")
+    out.write("\ufeff")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([harmless(c.name) for c in sheet.columns])
-    for row in sheet.rows:
+    for number, row in enumerate(rows, 1):
         writer.writerow([_plain(value) for value in row])
-    return ("\ufeff" + out.getvalue()).encode()
+        if number % ROWS_AT_A_TIME == 0:
+            yield out.getvalue().encode()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue().encode()
 
 
 def exact(value: Any) -> str:
@@ -75,13 +87,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def to_xlsx(sheet: Sheet) -> bytes:
-    """One sheet with a fixed first row and a filter; text is written as text, whatever it looks like."""
+def write_xlsx(sheet: Sheet, rows: Iterable[Sequence[Any]], file: Path) -> None:
+    """One sheet with a fixed first row and a filter; text is written as text, whatever it looks like. Rows go to the file as they come."""
     # it takes a tenth of a second to load, and few need it
     import xlsxwriter  # noqa: PLC0415 - as said
 
-    out = io.BytesIO()
-    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+    options = {"constant_memory": True, "tmpdir": str(file.parent), "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(str(file), options) as book:
         page = book.add_worksheet(sheet.name[:31])
         bold, day, moment = (
             book.add_format({"bold": True}),
@@ -91,25 +103,45 @@ def to_xlsx(sheet: Sheet) -> bytes:
         for x, column in enumerate(sheet.columns):
             page.write_string(0, x, column.label, bold)
             page.set_column(x, x, min(MOST_WIDTH, max(10, 2 + len(column.label))))
-        for y, row in enumerate(sheet.rows, 1):
+        last = 0
+        for last, row in enumerate(rows, 1):
+            if last > MOST_EXCEL_ROWS:
+                raise WrongUseError(f"Excel holds {MOST_EXCEL_ROWS:,} rows, and these are more.", "Take them as CSV.")
             for x, value in enumerate(row):
-                if isinstance(value, datetime) and value.year >= FIRST_YEAR:
-                    page.write_datetime(y, x, value.replace(tzinfo=None), moment)
-                elif isinstance(value, date) and value.year >= FIRST_YEAR:
-                    page.write_datetime(y, x, datetime(value.year, value.month, value.day), day)  # noqa: DTZ001 - Excel knows no zones
-                elif isinstance(value, bool):
-                    page.write_boolean(y, x, value)
-                elif isinstance(value, int | float | Decimal):
-                    page.write_number(y, x, float(value))
-                elif value is not None:
-                    page.write_string(y, x, str(value))
+                _write_cell(page, (last, x), value, day, moment)
         page.freeze_panes(1, 0)
-        if sheet.rows:
-            page.autofilter(0, 0, len(sheet.rows), len(sheet.columns) - 1)
-    return out.getvalue()
+        if last:
+            page.autofilter(0, 0, last, len(sheet.columns) - 1)
+
+
+def _write_cell(page: Any, at: tuple[int, int], value: Any, day: Any, moment: Any) -> None:
+    if isinstance(value, datetime) and value.year >= FIRST_YEAR:
+        page.write_datetime(*at, value.replace(tzinfo=None), moment)
+    elif isinstance(value, date) and value.year >= FIRST_YEAR:
+        page.write_datetime(*at, datetime(value.year, value.month, value.day), day)  # noqa: DTZ001 - Excel knows no zones
+    elif isinstance(value, bool):
+        page.write_boolean(*at, value)
+    elif isinstance(value, int | float | Decimal):
+        page.write_number(*at, float(value))
+    elif value is not None:
+        page.write_string(*at, str(value))
 
 
 def download(sheet: Sheet, kind: str, name: str) -> Response:
     """The file, as an attachment. ``name`` is ours, of plain letters."""
-    body = to_csv(sheet) if kind == CSV else to_xlsx(sheet)
-    return Response(body, headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'}, media_type=KINDS[kind])
+    return streamed(sheet, sheet.rows, kind, name)
+
+
+def streamed(sheet: Sheet, rows: Iterable[Sequence[Any]], kind: str, name: str) -> Response:
+    """The same of rows that come one after another, more than memory may hold."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+    if kind == CSV:
+        return StreamingResponse(csv_parts(sheet, rows), headers=headers, media_type=KINDS[CSV])
+    folder = TemporaryDirectory(prefix="keepwell-export-")
+    file = Path(folder.name) / "sheet.xlsx"
+    try:
+        write_xlsx(sheet, rows, file)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(file, headers=headers, media_type=KINDS[XLSX], background=BackgroundTask(folder.cleanup))

@@ -24,6 +24,7 @@ from keepwell.access.roles import ROLES, Capability
 from keepwell.access.scope import Scope, scope_of
 from keepwell.access.users import User
 from keepwell.core.errors import WrongUseError
+from keepwell.core.ids import part_of_path
 from keepwell.core.settings import Locale, Settings, changed
 from keepwell.core.workspace import Workspace as Place
 from keepwell.lake import runs
@@ -396,7 +397,7 @@ def changed_place(place: Place, settings: Settings) -> Place:
 
 def customer_path(customer_id: str) -> str:
     """Where a customer's page is; ids may hold anything."""
-    return f"/customers/{quote(customer_id, safe='')}"
+    return f"/customers/{quote(part_of_path(customer_id), safe='')}"
 
 
 def whole_or(text: str, otherwise: int) -> int:

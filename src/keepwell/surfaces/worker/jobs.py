@@ -22,7 +22,7 @@ from keepwell.surfaces.worker import database
 from keepwell.surfaces.worker.job import Job, JobStep, Kind, State, StepState
 from keepwell.surfaces.worker.progress import ask_to_stop, folder_of, is_asked_to_stop, is_final, put_away, steps_told
 from keepwell.surfaces.worker.requests import files_of, import_to_json
-from keepwell.surfaces.worker.stages import STAGES
+from keepwell.surfaces.worker.stages import STAGES, check_day
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
@@ -65,6 +65,7 @@ class Jobs:
 
         Raises where there is nothing to compute, at once and not when its turn comes.
         """
+        check_day(as_of)
         if not runs.pinned_versions(Lake(self._place.lake_folder)):
             raise WrongUseError("There is nothing to compute: the lake is empty.", "Import something first.")
         return self._start(Kind.REFRESH, asked_by, {"as_of": as_of.isoformat() if as_of else None, "engine": engine and str(engine)})

@@ -40,7 +40,7 @@ from keepwell.models.stored import known_before
 from keepwell.surfaces.explained import TABLE as EXPLANATIONS
 from keepwell.surfaces.explained import as_table, most_telling
 from keepwell.surfaces.worker.engines import reading_engine
-from keepwell.surfaces.worker.stages import KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, REASONS, STAGES, WRITE, Found, Outcome, Plan
+from keepwell.surfaces.worker.stages import KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, REASONS, STAGES, WRITE, Found, Outcome, Plan, check_day
 
 # what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
 WHOLE_GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
@@ -80,6 +80,7 @@ def refresh(
 
 def plan_of(workspace: Workspace, lake: Lake, clock: Clock, *, as_of: date | None = None, engine: EngineName | None = None) -> Plan:
     """What a refresh that begins now rests on; its versions are held until it ends. A fault in the settings is told before anything is computed."""
+    check_day(as_of)
     mark = definitions_mark(workspace)
     started = clock.now()
     versions = runs.pinned_versions(lake)

@@ -9,12 +9,21 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from keepwell.core.errors import WrongUseError
 from keepwell.core.files import read_json_or_none, write_json_atomically
 from keepwell.core.settings import EngineName
 
 KPIS, MODELS, KPIS_OF_MODELS, REASONS = "KPIs", "models", "KPIs of models", "reasons"
 WRITE, PUBLISH, TIDY_UP = "write", "publish", "tidy up"
 STAGES = (KPIS, MODELS, KPIS_OF_MODELS, REASONS, WRITE, PUBLISH, TIDY_UP)
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+
+
+def check_day(as_of: date | None) -> None:
+    """Raise for a day from which nothing can be seen: periods before and after it would lie outside the calendar."""
+    if as_of is not None and not FIRST_DAY <= as_of <= LAST_DAY:
+        raise WrongUseError(f"{as_of} is no day to look from.", f"Give one from {FIRST_DAY} to {LAST_DAY}.")
 
 
 @dataclass(frozen=True)

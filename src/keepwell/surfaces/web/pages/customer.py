@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from keepwell.access.roles import Capability
+from keepwell.core.ids import id_of_part
 from keepwell.core.settings import Locale
 from keepwell.customers.timeline import Event, Timeline
 from keepwell.customers.whole import Customer360
@@ -81,7 +82,7 @@ class CustomerPage:
 
 @ROUTES.page("/customers/{customer_id}", Capability.SEE_CUSTOMERS, "customer.html")
 def customer(visit: Visit) -> CustomerPage:
-    found = visit.workspace.customer_360(visit.request.path_params["customer_id"])
+    found = visit.workspace.customer_360(id_of_part(visit.request.path_params["customer_id"]))
     place = 1 if visit.locale is Locale.CHINESE else 0
     name = found.personal.get("name") or found.customer_id
     chart = _active(visit, found)
@@ -186,7 +187,7 @@ class TimelinePart:
 
 @ROUTES.page("/customers/{customer_id}/timeline", Capability.SEE_CUSTOMERS, "parts/timeline.html")
 def timeline(visit: Visit) -> TimelinePart:
-    customer_id, kinds = visit.request.path_params["customer_id"], tuple(visit.request.query_params.getlist("kind"))
+    customer_id, kinds = id_of_part(visit.request.path_params["customer_id"]), tuple(visit.request.query_params.getlist("kind"))
     found: Timeline = visit.workspace.timeline(customer_id, kinds, visit.asked("before") or None, EVENTS)
     columns = (Column("at", visit.say("customer.day")), Column("kind", visit.say("kind")), Column("told", visit.say("customer.what")))
     rows = [[e.at, e.kind, ", ".join(f"{k}={v}" for k, v in e.told.items() if v is not None)] for e in found.events]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from keepwell.access.roles import Capability
 from keepwell.core.errors import WrongUseError
 from keepwell.customers.book import book_columns
-from keepwell.customers.people import LONGEST_PAGE, OWNER_NAME, SHOWN, Filters, People
+from keepwell.customers.people import OWNER_NAME, SHOWN, Filters, People
 from keepwell.customers.people import Page as Part
 from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle
@@ -20,11 +21,11 @@ from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.saved_views import Menu, menu
-from keepwell.surfaces.web.tables import KINDS, Column, Sheet, download
+from keepwell.surfaces.web.tables import KINDS, MOST_EXCEL_ROWS, XLSX, Column, Sheet, streamed
 from keepwell.surfaces.web.visit import Here, Visit, whole_or
 
 ROUTES = PageRoutes()
-A_PAGE, MOST_TAKEN = 50, 200_000
+A_PAGE = 50
 # name in the address -> the filter it fills; each may be told several times
 LISTS = {"tier": "tiers", "stage": "stages", "churn": "churn_bands", "owner": "owners", "region": "regions"}
 TEXTS = ("segment", "where")
@@ -165,26 +166,25 @@ def take(visit: Here, table: str, kind: str) -> Response:
     if table != "customers" or kind not in KINDS:
         raise NotFoundError(visit.say("shell.no_table"))
     columns, filters, sort = _columns(visit), asked_filters(visit), visit.asked("sort", "clv") or None
-    rows: list[Any] = []
-    while len(rows) < MOST_TAKEN:
-        found = visit.workspace.people(filters, Part(columns, sort, len(rows), LONGEST_PAGE))
-        rows += found.rows
-        if not found.rows or len(rows) >= found.total:
-            break
-    sheet = Sheet(
-        "customers", tuple(Column(c, _label(visit, c), _is_number(c)) for c in columns), [[r.get(c) for c in columns] for r in rows]
-    )
+    parts = visit.workspace.everybody(filters, Part(columns, sort))
+    first = next(parts)
+    if kind == XLSX and first.total > MOST_EXCEL_ROWS:
+        raise WrongUseError(
+            visit.say("customers.too_many", n=f"{first.total:,}", most=f"{MOST_EXCEL_ROWS:,}"), visit.say("customers.take_csv")
+        )
+    rows = ([r.get(c) for c in columns] for part in chain([first], parts) for r in part.rows)
     visit.note(
         "exported",
         "customers",
         None,
-        rows=float(len(rows)),
+        rows=float(first.total),
         file=kind,
         columns=list(columns),
         segment=visit.asked("segment") or None,
         filters=sorted(visit.request.query_params.keys()),
     )
-    return download(sheet, kind, "keepwell-customers")
+    heads = tuple(Column(c, _label(visit, c), _is_number(c)) for c in columns)
+    return streamed(Sheet("customers", heads, ()), rows, kind, "keepwell-customers")
 
 
 def asked_filters(visit: Visit) -> Filters:
