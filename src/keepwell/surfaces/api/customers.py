@@ -33,6 +33,9 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
     region: Some = None,
     value_from: Decimal | None = None,
     value_to: Decimal | None = None,
+    attention: Annotated[
+        list[str] | None, Query(description="Who calls for attention: value_leaving, silent, overdue or contract_ending.", max_length=4)
+    ] = None,
     where: Annotated[str | None, Query(description="SQL over columns and scores.", max_length=2_000)] = None,
     column: Annotated[
         list[str] | None, Query(description="Columns of a row; names are masked unless the token may read them.", max_length=80)
@@ -45,7 +48,18 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
     for value in (value_from, value_to):
         if value is not None and not value.is_finite():
             raise WrongUseError("value_from and value_to are numbers.")
-    filters = Filters(segment, tier or (), stage or (), churn or (), owner or (), region or (), value_from, value_to, where=where)
+    filters = Filters(
+        segment,
+        tier or (),
+        stage or (),
+        churn or (),
+        owner or (),
+        region or (),
+        value_from,
+        value_to,
+        attention=attention or (),
+        where=where,
+    )
     start = start_of(call, cursor)
     filters = Audiences(call.workspace).resolved(call.site.store, filters)
     found = call.workspace.people(filters, Page(tuple(column or SHOWN), sort or None, start, limit))

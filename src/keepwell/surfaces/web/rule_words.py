@@ -6,7 +6,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from keepwell.customers.book import LAST_CONTACT
 from keepwell.engagement.segments.field import Field, Kind
 from keepwell.engagement.segments.rule import IN_DAYS, Ask, Condition, Match, Rule
 from keepwell.metrics.kpi import Unit
@@ -25,7 +24,7 @@ class Told:
 
 def field_words(visit: Visit, known: Field) -> str:
     """What a field is called."""
-    return visit.say("customers.last_contact") if known.name == LAST_CONTACT else visit.column(known.name)
+    return visit.column(known.name)
 
 
 def told_rule(visit: Visit, rule: Rule, names: Mapping[str, str]) -> tuple[Told, ...]:
