@@ -21,6 +21,7 @@ from keepwell.customers.lists import customer_columns, score_columns
 from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.engine.sql import Steps, literal, names, quoted
 from keepwell.lake import head, runs
+from keepwell.lake.head import Head
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.table import PROFILES
@@ -168,13 +169,23 @@ def book_of(lake: Lake, memory_limit: str) -> Book:
     It takes as much memory as its customers need (about 0.6 GB a million), ``memory_limit`` at most; above that it is an error.
     """
     now, run = head.read(lake.folder), runs.published_or_none(lake)
-    moment = (now.change, run.run_id if run else None)
+    moment = _moment(now, run)
     with _making:
         found = _books.get(lake.folder)
         if found is None or found.moment != moment:
             # whoever still reads the old one keeps it until done
             found = _books[lake.folder] = _made(lake, moment, run, now.tables, memory_limit)
         return found
+
+
+def is_ready(lake: Lake) -> bool:
+    """Whether :func:`book_of` has the lake's book already, so that nobody would wait for it."""
+    found = _books.get(lake.folder)
+    return found is not None and found.moment == _moment(head.read(lake.folder), runs.published_or_none(lake))
+
+
+def _moment(now: Head, run: Run | None) -> tuple[str | None, str | None]:
+    return now.change, run.run_id if run else None
 
 
 def _made(lake: Lake, moment: tuple[str | None, str | None], run: Run | None, versions: dict[str, int], memory_limit: str) -> Book:

@@ -17,7 +17,7 @@ from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
 from keepwell.core.yaml_file import YamlError
 from keepwell.customers.attention import Called, called
-from keepwell.customers.book import Book, book_of
+from keepwell.customers.book import Book, book_of, is_ready
 from keepwell.customers.card import CustomerCard, Reason, Wording, card_in_book, customer_card
 from keepwell.customers.lists import customer_list
 from keepwell.customers.one import opened
@@ -331,6 +331,11 @@ class Workspace:
     def book(self) -> Book:
         """The customers of the moment in memory."""
         return book_of(self.lake, self.place.settings.reading_memory_limit)
+
+    @property
+    def has_book(self) -> bool:
+        """Whether the customers of the moment are in memory already."""
+        return is_ready(self.lake)
 
     def people(self, filters: Filters | None = None, page: Page | None = None) -> People:
         """A page of customers, with totals of the whole list; names and addresses as far as the scope shows them.
