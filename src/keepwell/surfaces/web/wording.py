@@ -13,13 +13,14 @@ from keepwell.metrics.kpi import Unit
 from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle, rfm
 from keepwell.surfaces import figures
+from keepwell.surfaces.codes import code_or_itself
 from keepwell.surfaces.error_words import told_in
 from keepwell.surfaces.sentences import signed
 from keepwell.surfaces.web.words import Say, dictionary, say_in
 from keepwell.surfaces.words import column_words
 
 MANY = 100  # from here on decimals beyond two tell nothing
-# columns whose codes have words
+# columns whose codes are the models'
 CODES: dict[str, Mapping[str, tuple[str, str]]] = {"lifecycle_stage": lifecycle.LABELS, "rfm_group": rfm.LABELS, "churn_band": BANDS}
 
 
@@ -49,11 +50,11 @@ class Wording(ABC):
         return format_datetime(at, "medium", tzinfo=ZoneInfo(self.settings.timezone), locale=figures.BABEL_LOCALES[self.locale])
 
     def label(self, column: str, code: str | None) -> str:
-        """A code of a column in words: a tier, a stage, a group, a band; what has none as it is."""
+        """A code of a column, or of a dimension, in words: a stage, a group, a customer's kind, a status; what has none as it is."""
         if code is None:
             return ""
-        found = CODES.get(column, {}).get(code)
-        return found[1 if self.locale is Locale.CHINESE else 0] if found else code
+        found = CODES.get(column.rpartition(".")[2], {}).get(code)
+        return found[1 if self.locale is Locale.CHINESE else 0] if found else code_or_itself(column, code, self.locale)
 
     def dimension(self, name: str) -> str:
         """A dimension in words: the label of the column that it reads, or the name itself."""

@@ -89,7 +89,7 @@ def customer(visit: Visit) -> CustomerPage:
         title=str(name),
         initial=str(name)[:1].upper(),
         customer=found,
-        profile=tuple((visit.column(c), visit.cell(found.own[c])) for c in PROFILE if found.own.get(c) is not None),
+        profile=tuple((visit.column(c), cell(visit, c, found.own[c]).words) for c in PROFILE if found.own.get(c) is not None),
         chips=tuple(cell(visit, c, found.scores[c]) for c in ("tier", "lifecycle_stage", "rfm_group", "churn_band") if found.scores.get(c)),
         advice=tuple((s.title[place], s.reason[place]) for s in found.suggestions),
         money=_money(visit, found),
@@ -98,9 +98,9 @@ def customer(visit: Visit) -> CustomerPage:
         moves=_moves(visit, found),
         answers=tuple((str(a.answered_at.date()), a.metric.upper(), "—" if a.score is None else f"{a.score:g} / {a.scale_max:g}", a.comment or "") for a in found.voice),
         tree=tuple((("　" * max(0, r.depth)) + (r.name or r.customer_id), visit.customer_path(r.customer_id), visit.money(r.clv) if r.clv is not None else "", r.owner_name or "") for r in found.tree),
-        contacts=tuple((c.name or c.contact_id, " · ".join(p for p in (c.title, visit.word_or(f"customer.role_{c.decision_role}", c.decision_role or "")) if p), " · ".join(p for p in (c.phone, c.email) if p), str(c.last_contact_on or "")) for c in found.contacts if c.is_active),
-        missing_roles=tuple(visit.word_or(f"customer.role_{r}", r) for r in found.coverage.missing_roles) if found.coverage else (),
-        consents=tuple((visit.word_or(f"customer.purpose_{c.purpose}", c.purpose), c.channel or visit.say("customer.any_channel"), visit.say(f"customer.consent_{c.status}")) for c in found.consents),
+        contacts=tuple((c.name or c.contact_id, " · ".join(p for p in (c.title, visit.label("decision_role", c.decision_role)) if p), " · ".join(p for p in (c.phone, c.email) if p), str(c.last_contact_on or "")) for c in found.contacts if c.is_active),
+        missing_roles=tuple(visit.label("decision_role", r) for r in found.coverage.missing_roles) if found.coverage else (),
+        consents=tuple((visit.label("purpose", c.purpose), visit.label("channel", c.channel) or visit.say("customer.any_channel"), visit.label("status", c.status)) for c in found.consents),
         sheets=(chart.sheet,) if chart else (),
     )  # fmt: skip
 
@@ -201,7 +201,7 @@ def _event(visit: Visit, e: Event) -> Told:
     told = e.told
     words = {
         "order": lambda: _order(visit, told),
-        "ticket": lambda: " · ".join(str(p) for p in (visit.word_or(f"customer.ticket_{told.get('kind')}", str(told.get("kind") or "")), visit.word_or(f"customer.status_{told.get('status')}", str(told.get("status") or "")), told.get("subject")) if p),
+        "ticket": lambda: " · ".join(str(p) for p in (visit.label("kind", told.get("kind")), visit.label("status", told.get("status")), told.get("subject")) if p),
         "answer": lambda: " · ".join(p for p in (str(told.get("metric", "")).upper(), "—" if told.get("score") is None else f"{told['score']:g} / {told['scale_max']:g}", f"“{told['comment']}”" if told.get("comment") else "") if p),
     }  # fmt: skip
     tone = (
@@ -220,7 +220,7 @@ def _order(visit: Visit, told: Mapping[str, Any]) -> str:
     if told.get("margin") is not None and told.get("amount"):
         parts.append(visit.say("customer.margin", share=f"{Decimal(str(told['margin'])) / Decimal(str(told['amount'])):.0%}"))
     if told.get("status") not in {None, "completed"}:
-        parts.append(visit.word_or(f"customer.status_{told['status']}", str(told["status"])))
+        parts.append(visit.label("status", told["status"]))
     return " · ".join(p for p in parts if p)
 
 
