@@ -12,7 +12,7 @@ from keepwell.customers.people import LONGEST_PAGE, Filters, Page, people
 from keepwell.engagement.segments import audience, reasons
 from keepwell.engagement.segments.asked import Ground, rule_sql
 from keepwell.engagement.segments.audience import Overlap, Size
-from keepwell.engagement.segments.queries import segment_or_none
+from keepwell.engagement.segments.queries import Segment, segment_or_none
 from keepwell.engagement.segments.reasons import Reason
 from keepwell.engagement.segments.rule import Rule
 from keepwell.engine.sql import Steps, quoted
@@ -45,6 +45,11 @@ class Audiences:
     def sizes(self, rules: Sequence[Rule]) -> list[Size]:
         ground = self.ground
         return audience.sizes(self.workspace.book, self.workspace.scope, [rule_sql(r, ground) for r in rules])
+
+    def sizes_of(self, saved: Sequence[Segment]) -> dict[str, Size]:
+        """Segment id -> its size; those whose rule means nothing any more have none."""
+        whole = [s for s in saved if s.fault is None]
+        return dict(zip((s.segment_id for s in whole), self.sizes([s.rule for s in whole]), strict=True))
 
     def overlaps(self, rule: Rule, others: Mapping[str, Rule]) -> list[Overlap]:
         ground = self.ground

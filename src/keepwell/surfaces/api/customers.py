@@ -1,6 +1,6 @@
 """Customers: lists, one with everything, what happened."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -10,8 +10,8 @@ from starlette.responses import Response
 from keepwell.access.roles import Capability
 from keepwell.core.errors import WrongUseError
 from keepwell.customers.people import SHOWN, Filters, Page
+from keepwell.engagement.segments.audience import Size
 from keepwell.engagement.segments.queries import segments
-from keepwell.engagement.segments.rule import told_of
 from keepwell.surfaces.api.call import AsKnown
 from keepwell.surfaces.api.cursor import MOST, PageSize, page, paged, start_of
 from keepwell.surfaces.api.door import ApiRoutes
@@ -68,15 +68,27 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
 
 @ROUTES.get("/segments", "customers:read", SEE)
 def list_segments(call: AsKnown, cursor: str | None = None, limit: PageSize = MOST) -> Response:
-    """Saved segments: the rule of each, and how many customers belong of those whom the token shows."""
+    """Saved segments: the rule of each, and how many customers belong of those whom the token shows; none, with the ``fault``, where a rule means nothing any more."""
     with call.site.store.transaction(writes=False) as session:
         known = segments(session)
-    sizes = Audiences(call.workspace).sizes([s.rule for s in known])
+    sizes = Audiences(call.workspace).sizes_of(known)
     told = [
-        {"segment_id": s.segment_id, "name": s.name, "note": s.note, "version": s.version, "rule": told_of(s.rule), **asdict(size)}
-        for s, size in zip(known, sizes, strict=True)
+        {
+            "segment_id": s.segment_id,
+            "name": s.name,
+            "note": s.note,
+            "version": s.version,
+            "rule": s.told,
+            "fault": s.fault.message if s.fault else None,
+            **_size(sizes.get(s.segment_id)),
+        }
+        for s in known
     ]
     return paged(call, told, cursor, limit)
+
+
+def _size(found: Size | None) -> dict[str, Any]:
+    return {f.name: getattr(found, f.name) if found else None for f in fields(Size)}
 
 
 @ROUTES.get("/customers/{customer_id}", "customers:read", SEE)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from keepwell.engagement.segments.field import Field, Kind
+from keepwell.engagement.segments.queries import Segment
 from keepwell.engagement.segments.rule import IN_DAYS, Ask, Condition, Match, Rule
 from keepwell.metrics.kpi import Unit
 from keepwell.surfaces.web.visit import Visit
@@ -25,6 +26,11 @@ class Told:
 def field_words(visit: Visit, known: Field) -> str:
     """What a field is called."""
     return visit.column(known.name)
+
+
+def fault_words(visit: Visit, segment: Segment) -> str:
+    """Why a saved segment means nothing any more; empty where it does."""
+    return visit.told(segment.fault.message) if segment.fault else ""
 
 
 def told_rule(visit: Visit, rule: Rule, names: Mapping[str, str]) -> tuple[Told, ...]:
