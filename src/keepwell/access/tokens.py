@@ -30,6 +30,8 @@ SCOPES: dict[str, Capability] = {
     "data:read": Capability.SEE_DATA,
     "data:write": Capability.IMPORT,
     "runs:write": Capability.REFRESH,
+    "targets:read": Capability.SEE_KPIS,
+    "targets:write": Capability.SET_TARGETS,
     "views:read": Capability.SEE_KPIS,
     "views:write": Capability.SEE_KPIS,
     "webhooks:read": Capability.MANAGE_SETTINGS,

@@ -1,10 +1,14 @@
 """What the API promises beside its numbers: pages, marks, keys of repeated requests, problems, limits."""
 
+import pytest
+
 from factories.served import FORMULA, NASTY, Company
 from keepwell.access.roles import Rows
 from keepwell.access.scope import Scope
+from keepwell.core.errors import UnknownError
 from keepwell.surfaces.api.limits import Limits
 from keepwell.surfaces.scorecards import Scorecards
+from keepwell.surfaces.targets import Targets
 
 ORDER = {
     "order_id": "P1",
@@ -123,3 +127,52 @@ def test_a_scorecard_is_that_of_the_command_and_of_what_one_sees(company: Compan
     assert mine is not None
     assert mine.value is not None
     assert 0 < mine.value < revenue["value"]
+
+
+def test_a_target_is_set_by_the_api_and_told_alike_by_the_command(company: Company) -> None:
+    with company.program(company.token("operations")) as program:
+        refused = program.post("/api/v1/targets", json={"kpi": "revenue", "value": "100"})
+        assert (refused.status_code, "deadline" in refused.text) == (400, True)
+        for wrong in (
+            {"value": "much"},
+            {"value": "1e400"},
+            {"by": "2020-01"},
+            {"by": "tomorrow"},
+            {"slice": "planet=Mars"},
+            {"slice": "region=Mars"},
+        ):
+            answer = program.post("/api/v1/targets", json={"kpi": "revenue", "value": "100", "by": "2030-03", **wrong})
+            assert answer.status_code == 400, wrong
+        wanted = {"kpi": "revenue", "value": "100", "by": "2030-03", "slice": "region=CN-EAST", "reason": "growth"}
+        would_be = program.post("/api/v1/targets/check", json=wanted).json()
+        assert program.get("/api/v1/targets").json()["data"] == []
+        made = program.post("/api/v1/targets", json=wanted).json()
+        assert (made["baseline"], made["path"]) == (would_be["baseline"], would_be["path"])
+        assert made["path"][-1]["value"] == 100
+        assert made["lacks"] == ["specific"]
+        changed = program.post("/api/v1/targets", json=wanted | {"value": "120", "change": "it grew"}).json()
+        assert changed["target_id"] == made["target_id"]
+        assert [v["target"] for v in changed["versions"]] == [100, 120]
+        listed = program.get("/api/v1/targets").json()["data"]
+        assert listed == company.surfaces.ask("target", "list")
+        region = program.get("/api/v1/readings", params={"kpi": "revenue", "period": made["baseline_period"], "by": "region"}).json()[
+            "data"
+        ]
+        assert made["baseline"] == next(r["value"] for r in region if r["member"] == "CN-EAST")
+        ended = program.post(f"/api/v1/targets/{made['target_id']}/end", json={"reason": "closed"})
+        assert ended.json()["ended_because"] == "closed"
+        assert program.get("/api/v1/targets").json()["data"] == []
+
+
+def test_targets_of_others_are_as_unknown_as_those_that_are_not_there(company: Company) -> None:
+    with company.program(company.token("operations")) as program:
+        whole = program.post("/api/v1/targets", json={"kpi": "revenue", "value": "5000", "by": "2030-03"}).json()
+    mine = Targets(company.surfaces.python.seen_by(Scope(Rows.OWN, "E1")), company.app.state.site.store)
+    assert mine.all() == []
+    with pytest.raises(UnknownError):
+        mine.one(whole["target_id"])
+    with company.program(company.token("analyst")) as program:
+        assert program.post("/api/v1/targets", json={"kpi": "revenue", "value": "1", "by": "2030-03"}).status_code == 403
+        assert [t["target_id"] for t in program.get("/api/v1/targets").json()["data"]] == [whole["target_id"]]
+    with company.program(company.token("operations")) as program:
+        program.post(f"/api/v1/targets/{whole['target_id']}/end", json={"reason": "a test's"})

@@ -19,6 +19,8 @@ PLACES = {
     "hook_id": "hook_none",
     "webhook_id": "sub_none",
     "view_id": "vew_none",
+    "target_id": "tgt_none",
+    "objective_id": "obj_none",
 }
 PARAMETERS = {"/readings": {"kpi": "revenue"}, "/search": {"q": "c"}}
 TABLE = list(api_routes())

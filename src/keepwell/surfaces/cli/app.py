@@ -20,6 +20,7 @@ from keepwell.surfaces.cli import (
     reasons,
     scorecards,
     serve,
+    targets,
     tokens,
     users,
     webhooks,
@@ -59,7 +60,23 @@ def workspace_option(
     context.obj = workspace or Path()
 
 
-for module in (place, data, definitions, measures, reasons, scorecards, customers, models, demo, users, tokens, webhooks, serve, worker):
+for module in (
+    place,
+    data,
+    definitions,
+    measures,
+    reasons,
+    scorecards,
+    targets,
+    customers,
+    models,
+    demo,
+    users,
+    tokens,
+    webhooks,
+    serve,
+    worker,
+):
     module.add_to(app)
 
 
