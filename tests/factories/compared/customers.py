@@ -14,6 +14,7 @@ A_PAGE, SAMPLE, TURNS = 50, 8, 12
 NOT_LISTED = {"name", "email", "phone", "owner_name", "last_contact_on", "case_due_on", "contract_ends_on"}
 # the words that stand for a code are the test's own, from the page's language; codes are compared by the API's filter
 WORDED = {"tier", "lifecycle_stage", "churn_band", "rfm_group", "kind"}
+METRICS = {("other", "en"): "other", ("other", "zh"): "其他"}
 STATES = ("rfm_recency", "rfm_frequency", "clv", "net_amount_12m", "cluster", "churn_probability")
 
 
@@ -119,7 +120,7 @@ def voice(told: Told, at: At, block: Element) -> None:
     assert len(lines) == len(found)
     for line, one in zip(lines, found, strict=True):
         score = "—" if one["score"] is None else f"{one['score']:g} / {one['scale_max']:g}"
-        assert line.text == f"{one['metric'].upper()} {score}"
+        assert line.text == f"{METRICS.get((one['metric'], at.locale), one['metric'].upper())} {score}"
 
 
 def moves(told: Told, at: At, block: Element) -> None:

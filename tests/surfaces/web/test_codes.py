@@ -79,7 +79,7 @@ def test_what_nobody_knows_is_shown_as_it_is() -> None:
         (
             "/customers/big/timeline",
             ["WeChat", "outbound", "incident", "on hold", "pending"],
-            ["微信", "呼出", "故障", "on hold", "待处理"],
+            ["微信", "我方发起", "故障", "on hold", "待处理"],
             ["wechat", "outbound", "incident", "pending"],
         ),
         ("/kpi/orders/by/channel?period=2026-05", ["app"], ["应用"], ["app"]),
@@ -97,3 +97,10 @@ def test_a_page_says_codes_in_words(company: Company, path: str, english: list[s
         browser.post("/look", locale="en", next="/", form_token=browser.token())
         assert [w for w in chinese if w not in text] == []
         assert [w for w in codes_unseen if w in text.split()] == []
+
+
+def test_a_column_is_called_as_in_its_own_table(company: Company) -> None:
+    with company.browser("operations") as browser:
+        heads = {h["data-column"]: h.text for h in read(browser.get("/customers").text).all("th", "data-column")}
+        # a membership has a tier too, with another label
+        assert heads["tier"] == "Value tier"

@@ -25,7 +25,7 @@ class Told:
 
 def field_words(visit: Visit, known: Field) -> str:
     """What a field is called."""
-    return visit.column(known.name)
+    return visit.customer_column(known.name)
 
 
 def fault_words(visit: Visit, segment: Segment) -> str:

@@ -60,9 +60,13 @@ class Wording(ABC):
         """A dimension in words: the label of the column that it reads, or the name itself."""
         return column_words(name.rpartition(".")[2], self.locale) or name
 
-    def column(self, name: str) -> str:
-        """A column of data in words."""
-        return column_words(name, self.locale) or (self.say(f"column.{name}") if f"column.{name}" in dictionary() else name)
+    def column(self, name: str, *first: str) -> str:
+        """A column of data in words: as it is called in these entities, else in any."""
+        return column_words(name, self.locale, first) or (self.say(f"column.{name}") if f"column.{name}" in dictionary() else name)
+
+    def customer_column(self, name: str) -> str:
+        """A column of a list of customers in words: their tier is that of their value, not that of a membership."""
+        return self.column(name, "customers", "customer_scores")
 
     def figure(self, value: Decimal | float, unit: Unit) -> str:
         return figures.figure(value, unit, self.settings)

@@ -250,11 +250,11 @@ def _columns(visit: Visit) -> tuple[str, ...]:
         return ("customer_id", *(c for c in dict.fromkeys(asked) if c != "customer_id"))
     # why somebody is in the list stands in it
     why = [ATTENTIONS[a].column for a in visit.request.query_params.getlist("attention") if a in ATTENTIONS]
-    return tuple(dict.fromkeys(c for c in (*SHOWN, *why) if c != "owner_id"))
+    return tuple(dict.fromkeys(c for c in (*SHOWN[:2], *why, *SHOWN[2:]) if c != "owner_id"))
 
 
 def _label(visit: Visit, column: str) -> str:
-    return visit.say("customers.owner") if column == OWNER_NAME else visit.column(column)
+    return visit.say("customers.owner") if column == OWNER_NAME else visit.customer_column(column)
 
 
 def _is_number(column: str) -> bool:
@@ -304,11 +304,11 @@ def _filters(visit: Visit) -> tuple[Filter, ...]:
     reasons = [(a, visit.say(f"customers.attention_{a}")) for a in ATTENTIONS]
     bands = [(b, visit.label("churn_band", b)) for b in reversed(BANDS)]
     return (
-        Filter("tier", visit.column("tier"), choices("tier", [(t, t) for t in "ABC"])),
-        Filter("stage", visit.column("lifecycle_stage"), choices("stage", stages)),
-        Filter("churn", visit.column("churn_band"), choices("churn", bands)),
+        Filter("tier", visit.customer_column("tier"), choices("tier", [(t, t) for t in "ABC"])),
+        Filter("stage", visit.customer_column("lifecycle_stage"), choices("stage", stages)),
+        Filter("churn", visit.customer_column("churn_band"), choices("churn", bands)),
         Filter("attention", visit.say("customers.attention"), choices("attention", reasons)),
-        Filter("region", visit.column("region"), choices("region", [(r, r) for r in _regions(visit)])),
+        Filter("region", visit.customer_column("region"), choices("region", [(r, r) for r in _regions(visit)])),
     )
 
 

@@ -217,7 +217,7 @@ def _found(visit: Visit, rule: Rule, mine: Segment | None) -> Found:
         visit.money(size.clv) if size.clv is not None else "",
         visit.money(size.net_amount_12m) if size.net_amount_12m is not None else "",
         tuple((o, visit.figure(o.both / size.customers, Unit.SHARE)) for o in common if size.customers),
-        tuple(Column(c, visit.column(c)) for c in SAMPLED),
+        tuple(Column(c, visit.customer_column(c)) for c in SAMPLED),
         tuple(row_of(visit, SAMPLED, r) for r in sample.rows),
         told_rule(visit, rule, names),
         rule.match,
