@@ -118,7 +118,10 @@ def test_a_hidden_customer_is_as_unknown_as_one_who_is_not_there(everything: Wor
             getattr(mo, method)(who)
         told.append(str(error.value).replace(who, "?"))
     assert told[0] == told[1]
-    assert "c-mo" in told[0]
+    # what is near are those whom one sees, and nobody is listed who is not
+    assert "c-" not in told[0]
+    with pytest.raises(KeepwellError, match="c-mo"):
+        getattr(mo, method)("c-m0")
 
 
 @pytest.mark.parametrize(("scope", "seen"), SEEN.items(), ids=lambda s: s.key if isinstance(s, Scope) else "")

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,17 @@ from keepwell.customers.lists import customer_columns, score_columns
 from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.engine.sql import Steps, literal, names, quoted
 from keepwell.lake import head, runs
+from keepwell.lake.head import Head
 from keepwell.lake.lake import Lake
 from keepwell.lake.runs import Run
 from keepwell.lake.table import PROFILES
 
 ALL, PERSONAL_TABLE = "people", "personal"
 PERSONAL = ("name", "email", "phone", "birth_date", "gender")  # addresses are read where one customer is shown
-LAST_CONTACT = "last_contact_on"
+LAST_CONTACT, CASE_DUE, CONTRACT_ENDS = "last_contact_on", "case_due_on", "contract_ends_on"
+# days of a customer that stand in other tables: the last contact; the day by which the oldest open case or complaint was to be closed; the end of
+# the contract that ends next, seen from the day of the run
+FROM_FACTS = (LAST_CONTACT, CASE_DUE, CONTRACT_ENDS)
 OTHERS = ("parent_id", "referred_by")  # columns that name another customer
 # of the book's own rows, in the lists of all who see some of them; what was not used for longest goes first
 MOST_COPIED = 2
@@ -36,7 +41,7 @@ MOST_REMEMBERED = 50  # customers looked at last
 
 def book_columns() -> list[str]:
     """What a list of customers can show, filter and sort by, without personal columns."""
-    return [*customer_columns(), *score_columns(), LAST_CONTACT]
+    return [*customer_columns(), *score_columns(), *FROM_FACTS]
 
 
 @dataclass
@@ -164,7 +169,7 @@ def book_of(lake: Lake, memory_limit: str) -> Book:
     It takes as much memory as its customers need (about 0.6 GB a million), ``memory_limit`` at most; above that it is an error.
     """
     now, run = head.read(lake.folder), runs.published_or_none(lake)
-    moment = (now.change, run.run_id if run else None)
+    moment = _moment(now, run)
     with _making:
         found = _books.get(lake.folder)
         if found is None or found.moment != moment:
@@ -173,16 +178,27 @@ def book_of(lake: Lake, memory_limit: str) -> Book:
         return found
 
 
+def is_ready(lake: Lake) -> bool:
+    """Whether :func:`book_of` has the lake's book already, so that nobody would wait for it."""
+    found = _books.get(lake.folder)
+    return found is not None and found.moment == _moment(head.read(lake.folder), runs.published_or_none(lake))
+
+
+def _moment(now: Head, run: Run | None) -> tuple[str | None, str | None]:
+    return now.change, run.run_id if run else None
+
+
 def _made(lake: Lake, moment: tuple[str | None, str | None], run: Run | None, versions: dict[str, int], memory_limit: str) -> Book:
     engine = DuckDBEngine(Resources(None, memory_limit, packs=True))
     snapshot = lake.snapshot(versions)
-    snapshot.register(engine, "customers")
-    snapshot.register(engine, "interactions")
+    for name in ("customers", "interactions", "cases", "tickets", "contracts"):
+        snapshot.register(engine, name)
     of_run = run.run_id if run is not None and "customer_scores" in run.results else None
     lake.snapshot({"customer_scores": run.results["customer_scores"]} if run is not None and of_run else {}).register(
         engine, "customer_scores"
     )
-    size = engine.create_table(ALL, *(_everyone(of_run, part) for part in _parts(engine)))
+    day = run.as_of if run else None
+    size = engine.create_table(ALL, *(_everyone(of_run, day, part) for part in _parts(engine)))
     _index(engine, ALL)
     snapshot.register(engine, PROFILES)
     engine.create_table(PERSONAL_TABLE, f"select id as customer_id, {names(PERSONAL)} from {PROFILES} where person = 'customer'")
@@ -201,20 +217,29 @@ def _parts(engine: DuckDBEngine) -> list[str]:
     return [" and ".join(c) for c in zip(["true", *starts], [*ends, "true"], strict=True)]
 
 
-def _everyone(of_run: str | None, here: str) -> str:
+def _everyone(of_run: str | None, day: date | None, here: str) -> str:
     """A part of the customers with their scores: all at once would take twice the room while they are put together."""
     own, scores = [c for c in customer_columns() if c != "customer_id"], score_columns()
+    contacts = "select customer_id, max(occurred_on) as last_contact_on from interactions"
+    follow_ups = f"select customer_id, due_on from cases where closed_at is null and {here}"
+    is_open = "resolved_at is null and closed_at is null and status not in ('closed', 'resolved')"
+    complaints = f"select customer_id, resolution_due_on from tickets where kind = 'complaint' and {is_open} and {here}"
+    # before the first run there is no day to look from
+    ends = f"select customer_id, min(ends_on) as contract_ends_on from contracts where ends_on >= cast({literal(day)} as DATE)"
     return (
         Steps()
         .then("own", f"select * from customers where {here}")
         .then("scores", f"select * from customer_scores where run_id is not distinct from {literal(of_run)} and {here}")
-        .then("contacts", f"select customer_id, max(occurred_on) as last_contact_on from interactions where {here} group by customer_id")
+        .then("contacts", f"{contacts} where {here} group by customer_id")
+        .then("open_cases", f"{follow_ups}\nunion all\n{complaints}")
+        .then("due", "select customer_id, min(due_on) as case_due_on from open_cases group by customer_id")
+        .then("ends", f"{ends} and {here} group by customer_id")
         # who bought without standing in the list of customers is a customer too
         .then(
             "everyone",
-            f"select coalesce(c.customer_id, s.customer_id) as customer_id, {names(own, 'c')}, {names(scores, 's')}, i.{quoted(LAST_CONTACT)}\n"
+            f"select coalesce(c.customer_id, s.customer_id) as customer_id, {names(own, 'c')}, {names(scores, 's')}, {names(FROM_FACTS)}\n"
             "from own as c full join scores as s on s.customer_id = c.customer_id\n"
-            "left join contacts as i on i.customer_id = coalesce(c.customer_id, s.customer_id)",
+            + "\n".join(f"left join {t} on {t}.customer_id = coalesce(c.customer_id, s.customer_id)" for t in ("contacts", "due", "ends")),
         )
         .render()
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from keepwell.access.scope import Scope, with_regions_below
 from keepwell.core.errors import WrongUseError, did_you_mean, unknown
+from keepwell.customers.attention import attention_sql
 from keepwell.customers.book import LAST_CONTACT, OTHERS, PERSONAL, Book, book_columns, personal_shown
 from keepwell.customers.lists import SEGMENTS
 from keepwell.customers.profiles import names_of_employees
@@ -37,6 +38,7 @@ class Filters:
     value_to: Decimal | None = None
     last_contact_from: date | None = None
     last_contact_to: date | None = None
+    attention: Sequence[str] = ()  # reasons of ATTENTIONS; one of them is enough
     where: str | None = None  # SQL over own columns and scores
     rule: str | None = None  # the same, made of known columns and literals: it needs no barrier and can't fail
 
@@ -90,9 +92,8 @@ def people(book: Book, scope: Scope, filters: Filters = Filters(), page: Page = 
     # the faster way is for lists that hold no SQL of a user's, and name no other customer
     is_barrier = filters.where is not None or bool({*page.columns, (page.sort or "").removeprefix("-")} & set(OTHERS))
     with book.people(scope, is_barrier=is_barrier) as (cursor, table):
-        condition = _condition(book, cursor, table, filters)
+        condition = _condition(book, scope, cursor, table, filters)
         own = list(dict.fromkeys(["customer_id", "owner_id", *(c for c in page.columns if c in known)]))
-        found = f"from {table} where {condition}"
         found = f"select customer_id, net_amount, clv{f', {quoted(by)} as _by' if by else ''} from {table} where {condition}"
         try:
             # a condition of one's own may take as long as it likes
@@ -170,7 +171,7 @@ def _rows(cursor: DuckDBEngine, table: str, columns: list[str], ids: list[str]) 
     return [found[i] for i in ids]
 
 
-def _condition(book: Book, cursor: DuckDBEngine, table: str, filters: Filters) -> str:
+def _condition(book: Book, scope: Scope, cursor: DuckDBEngine, table: str, filters: Filters) -> str:
     parts = ["true"]
     if filters.segment is not None:
         _check_segment(cursor, table, filters.segment)
@@ -187,6 +188,8 @@ def _condition(book: Book, cursor: DuckDBEngine, table: str, filters: Filters) -
     for column, (first, last) in ends.items():
         parts += [f"{column} >= {_plain(first)}"] if first is not None else []
         parts += [f"{column} <= {_plain(last)}"] if last is not None else []
+    if filters.attention:
+        parts.append(f"({' or '.join(attention_sql(book, scope, name) for name in filters.attention)})")
     if filters.rule:
         parts.append(f"({filters.rule})")
     if filters.where:

@@ -12,7 +12,7 @@ from keepwell.customers.people import LONGEST_PAGE, Filters, Page, people
 from keepwell.engagement.segments import audience, reasons
 from keepwell.engagement.segments.asked import Ground, rule_sql
 from keepwell.engagement.segments.audience import Overlap, Size
-from keepwell.engagement.segments.queries import segment_or_none
+from keepwell.engagement.segments.queries import Segment, segment_or_none
 from keepwell.engagement.segments.reasons import Reason
 from keepwell.engagement.segments.rule import Rule
 from keepwell.engine.sql import Steps, quoted
@@ -46,6 +46,11 @@ class Audiences:
         ground = self.ground
         return audience.sizes(self.workspace.book, self.workspace.scope, [rule_sql(r, ground) for r in rules])
 
+    def sizes_of(self, saved: Sequence[Segment]) -> dict[str, Size]:
+        """Segment id -> its size; those whose rule means nothing any more have none."""
+        whole = [s for s in saved if s.fault is None]
+        return dict(zip((s.segment_id for s in whole), self.sizes([s.rule for s in whole]), strict=True))
+
     def overlaps(self, rule: Rule, others: Mapping[str, Rule]) -> list[Overlap]:
         ground = self.ground
         told = {name: rule_sql(r, ground) for name, r in others.items()}
@@ -63,15 +68,8 @@ class Audiences:
             rows: list[dict[str, Any]] = cursor.arrow(steps.then("most", f"{counted} limit {MOST_VALUES}")).to_pylist()
         return [str(r["v"]) for r in rows]
 
-    def members_or_none(
-        self, name: str, where: str | None, columns: Sequence[str] | None, sort: str | None, limit: int | None
-    ) -> Rows | None:
-        """The members of a saved segment as :meth:`.Workspace.customers` lists customers, where there is one of that name."""
-        with store_of(self.workspace.place) as store, store.transaction(writes=False) as session:
-            found = segment_or_none(session, name)
-        if found is None:
-            return None
-        filters = replace(self.filters(found.rule), where=where)
+    def listed(self, filters: Filters, columns: Sequence[str] | None, sort: str | None, limit: int | None) -> Rows:
+        """Those who pass the filters, as :meth:`.Workspace.customers` lists customers."""
         asked = list(dict.fromkeys(columns or customer_columns()))
         rows: list[dict[str, Any]] = []
         while limit is None or len(rows) < limit:
@@ -81,6 +79,16 @@ class Audiences:
             if not page.rows or len(rows) >= page.total:
                 break
         return Rows(pa.Table.from_pylist(rows) if rows else pa.table({c: pa.array([], pa.string()) for c in asked}))
+
+    def members_or_none(
+        self, name: str, others: Filters, columns: Sequence[str] | None, sort: str | None, limit: int | None
+    ) -> Rows | None:
+        """The members of a saved segment for whom the ``others`` hold too, where there is a segment of that name."""
+        with store_of(self.workspace.place) as store, store.transaction(writes=False) as session:
+            found = segment_or_none(session, name)
+        if found is None:
+            return None
+        return self.listed(replace(others, segment=None, rule=rule_sql(found.rule, self.ground)), columns, sort, limit)
 
     def resolved(self, store: Database, filters: Filters) -> Filters:
         """The same filters; a saved segment named in them as its rule. Groups of the models keep their names."""

@@ -60,6 +60,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         _store,
         _single_sign_on,
         _jobs,
+        _webhooks,
     )
     found: list[Finding] = []
     for check in checks:
@@ -216,6 +217,31 @@ def _single_sign_on(workspace: Workspace) -> Iterator[Finding]:
             yield Finding("single sign on", State.OK, found)
         else:
             yield Finding("single sign on", State.WARNING, f"{found}, no secret here", f"Give ${SECRET} to the process that serves.")
+
+
+def _webhooks(workspace: Workspace) -> Iterator[Finding]:
+    """Which webhooks send nothing, and why; of a store that can't be read the check of the store tells."""
+    # the store's libraries, as above
+    from keepwell.access.console import standing  # noqa: PLC0415 - see above
+    from keepwell.surfaces.webhooks import Console  # noqa: PLC0415 - see above
+
+    if not standing(workspace).is_current:
+        return
+    known = Console(workspace, SystemClock()).all()
+    if known:
+        out = [w for w in known if w["direction"] == "out"]
+        off = sum(not w["is_on"] for w in known)
+        yield Finding("webhooks", State.OK, f"{len(known) - len(out)} in, {len(out)} out{f', {off} switched off' if off else ''}")
+        yield from (finding for w in out for finding in _of_subscription(w))
+
+
+def _of_subscription(told: dict[str, Any]) -> Iterator[Finding]:
+    name, see = f"webhook {told['name']}", f"`keepwell webhook sent {told['webhook_id']}` tells what was answered"
+    if told["is_on"] and told["failing_since"]:
+        yield Finding(name, State.WARNING, f"nothing has arrived since {told['failing_since']}", f"{see}.")
+    elif not told["is_on"] and told["off_reason"] in {"failing", "gone"}:
+        why = "the other side is gone" if told["off_reason"] == "gone" else "nothing had arrived for days"
+        yield Finding(name, State.WARNING, f"switched off: {why}", f"{see}; `keepwell webhook on {told['webhook_id']}` sends again.")
 
 
 def _jobs(workspace: Workspace) -> Iterator[Finding]:

@@ -16,7 +16,8 @@ from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.workspace import Workspace as Place
 from keepwell.core.workspace import open_workspace
 from keepwell.core.yaml_file import YamlError
-from keepwell.customers.book import Book, book_of
+from keepwell.customers.attention import Called, called
+from keepwell.customers.book import Book, book_of, is_ready
 from keepwell.customers.card import CustomerCard, Reason, Wording, card_in_book, customer_card
 from keepwell.customers.lists import customer_list
 from keepwell.customers.one import opened
@@ -49,6 +50,7 @@ from keepwell.surfaces.worker.refresh import choices_of, ground_of
 if TYPE_CHECKING:
     from keepwell.engine.duckdb import DuckDBEngine
     from keepwell.engine.spark import SparkEngine
+    from keepwell.surfaces.audiences import Audiences
 
 
 def open(folder: str | Path = ".") -> "Workspace":  # noqa: A001 - reads as keepwell.open("folder")
@@ -286,29 +288,54 @@ class Workspace:
         *,
         sort: str | None = None,
         segment: str | None = None,
+        attention: str | Sequence[str] = (),
     ) -> Rows:
         """Customers without their personal columns; ``where`` is SQL over their columns and the scores of the published run.
 
         Ordered by id, or by the column ``sort``, highest first (``-`` before it: lowest first). ``segment`` is an RFM group, a
-        lifecycle stage, a tier, a cluster, a churn band, or the name of a saved segment.
+        lifecycle stage, a tier, a cluster, a churn band, or the name of a saved segment; ``attention`` one or
+        several reasons of :meth:`attention`, of which one is enough.
         """
+        called_for = (attention,) if isinstance(attention, str) else tuple(attention)
         try:
-            return Rows(customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit, scope=self.scope))
+            if not called_for:
+                return Rows(
+                    customer_list(self.lake, where=where, columns=columns, sort=sort, segment=segment, limit=limit, scope=self.scope)
+                )
+            return self._audiences.listed(Filters(segment, attention=called_for, where=where), columns, sort, limit)
         except UnknownError:
             if segment is None:
                 raise
-            # the store's libraries take a while to load, and few lists need them
-            from keepwell.surfaces.audiences import Audiences  # noqa: PLC0415 - see above
-
-            members = Audiences(self).members_or_none(segment, where, columns, sort, limit)
+            members = self._audiences.members_or_none(segment, Filters(attention=called_for, where=where), columns, sort, limit)
             if members is None:
                 raise
             return members
 
     @property
+    def _audiences(self) -> "Audiences":
+        # the store's libraries take a while to load, and few lists need them
+        from keepwell.surfaces.audiences import Audiences  # noqa: PLC0415 - see above
+
+        return Audiences(self)
+
+    def attention(self) -> tuple[Called, ...]:
+        """What calls for attention today among the customers, what is worth most first: how many each reason names, and what they are worth.
+
+        ``value_leaving``: in the churn band high and in the top tenth by CLV; ``silent``: tier A, and no contact for more than 90 days;
+        ``overdue``: a case or complaint open past its day; ``contract_ending``: within 60 days, at high or medium churn risk. Days are counted to the day
+        of the published run, before which nothing is told.
+        """
+        return called(self.book, self.scope)
+
+    @property
     def book(self) -> Book:
         """The customers of the moment in memory."""
         return book_of(self.lake, self.place.settings.reading_memory_limit)
+
+    @property
+    def has_book(self) -> bool:
+        """Whether the customers of the moment are in memory already."""
+        return is_ready(self.lake)
 
     def people(self, filters: Filters | None = None, page: Page | None = None) -> People:
         """A page of customers, with totals of the whole list; names and addresses as far as the scope shows them.

@@ -8,6 +8,7 @@ from keepwell.core.settings import Locale, Settings
 from keepwell.metrics.drivers import Driver
 from keepwell.metrics.explain import DATA, Decomposition, Explanation
 from keepwell.metrics.kpi import Kpi, Unit
+from keepwell.surfaces.codes import code_or_itself
 from keepwell.surfaces.figures import BABEL_LOCALES, amount_of_change, figure
 from keepwell.surfaces.words import column_words, words_of
 
@@ -43,7 +44,7 @@ def sentence(found: Explanation, kpi: Kpi, settings: Settings) -> str:
 
 def _largest(best: Decomposition, kpi: Kpi, settings: Settings) -> str:
     word = words_of(settings.locale)
-    named = ("; " if settings.locale is Locale.ENGLISH else "、").join(part_in_words(p, kpi, settings) for p in best.parts[:TOLD])
+    named = ("; " if settings.locale is Locale.ENGLISH else "、").join(part_in_words(p, kpi, settings, best.by) for p in best.parts[:TOLD])
     return word("explain_parts").format(by=by_in_words(best.by, settings), parts=named)
 
 
@@ -59,20 +60,28 @@ def _within_a_sentence(label: str) -> str:
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
-def part_in_words(part: Driver, kpi: Kpi, settings: Settings) -> str:
-    """A part with its effect and its signed amount."""
-    member, amount = member_in_words(part, settings), signed(part.amount, kpi.unit, settings)
+def part_in_words(part: Driver, kpi: Kpi, settings: Settings, by: str) -> str:
+    """A part of the decomposition ``by`` with its effect and its signed amount."""
+    member, amount = member_in_words(part, settings, by), signed(part.amount, kpi.unit, settings)
     return f"{member} ({amount})" if settings.locale is Locale.ENGLISH else f"{member}（{amount}）"
 
 
-def member_in_words(part: Driver, settings: Settings) -> str:
-    """Whose effect it is: a member, with the kind of effect where it is not a plain contribution."""
+def member_in_words(part: Driver, settings: Settings, by: str) -> str:
+    """Whose effect it is: a member of the dimensions ``by``, with the kind of effect where it is not a plain contribution."""
     word = words_of(settings.locale)
     if part.effect in {"new", "lost", "frequency", "value", "anonymous", "late", "corrected", "definition", "overlap"}:
         return word(f"effect_{part.effect}")
     if part.effect in {"mix", "rate"}:
-        return word("explain_member").format(member=part.member, effect=word(f"effect_{part.effect}"))
-    return part.member
+        return word("explain_member").format(member=_codes_in_words(part.member, settings, by), effect=word(f"effect_{part.effect}"))
+    return _codes_in_words(part.member, settings, by)
+
+
+def _codes_in_words(member: str, settings: Settings, by: str) -> str:
+    """Of a combination each code; a member that holds the sign itself is left as it is."""
+    dimensions, codes = by.split(BETWEEN), member.split(BETWEEN)
+    if len(dimensions) != len(codes):
+        return member
+    return BETWEEN.join(code_or_itself(d, c, settings.locale) for d, c in zip(dimensions, codes, strict=True))
 
 
 def signed(amount: Decimal, unit: Unit, settings: Settings) -> str:

@@ -23,6 +23,7 @@ def words_of(locale: Locale) -> Callable[[str], str]:
 
 
 @functools.cache
-def column_words(name: str, locale: Locale) -> str | None:
-    """The label of a column of the data model; None where no entity has one of that name."""
-    return next((c.label[str(locale)] for e in entities().values() for c in e.columns if c.name == name), None)
+def column_words(name: str, locale: Locale, first: tuple[str, ...] = ()) -> str | None:
+    """The label of a column of the data model, of these entities ``first``; None where no entity has one of that name."""
+    known = [*(entities()[e] for e in first), *entities().values()]
+    return next((c.label[str(locale)] for e in known for c in e.columns if c.name == name), None)

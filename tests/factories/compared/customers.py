@@ -10,18 +10,19 @@ from factories.shown import says
 from factories.told import Told, alike, same
 
 A_PAGE, SAMPLE, TURNS = 50, 8, 12
-# names are masked by who looks, which the command line does not know; the last contact it does not list
-NOT_LISTED = {"name", "email", "phone", "owner_name", "last_contact_on"}
+# names are masked by who looks, which the command line does not know; days that stand in other tables it does not list
+NOT_LISTED = {"name", "email", "phone", "owner_name", "last_contact_on", "case_due_on", "contract_ends_on"}
 # the words that stand for a code are the test's own, from the page's language; codes are compared by the API's filter
 WORDED = {"tier", "lifecycle_stage", "churn_band", "rfm_group", "kind"}
+METRICS = {("other", "en"): "other", ("other", "zh"): "其他"}
 STATES = ("rfm_recency", "rfm_frequency", "clv", "net_amount_12m", "cluster", "churn_probability")
 
 
 def _everybody(told: Told, *columns: str, **asked: Any) -> list[dict[str, Any]]:
     """Customers with these columns, from the API; where all are seen, the command line lists the same ones."""
     found: list[dict[str, Any]] = told.get("customers", column=["customer_id", *columns], limit=1_000, **asked)
-    where = [w for n in ("where", "segment") if n in asked for w in (f"--{n}", asked[n])]
-    if told.sees_all and set(asked) <= {"where", "segment", "sort"}:
+    where = [w for n in ("where", "segment", "attention") if n in asked for w in (f"--{n}", asked[n])]
+    if told.sees_all and set(asked) <= {"where", "segment", "attention", "sort"}:
         wanted = [w for c in ("customer_id", *columns) if c not in NOT_LISTED for w in ("--column", c)]
         listed = told.ask("customers", *wanted, *where, "--limit", "100000")
         key = {r["customer_id"]: r for r in listed}
@@ -29,6 +30,23 @@ def _everybody(told: Told, *columns: str, **asked: Any) -> list[dict[str, Any]]:
         for r in found:
             same({n: v for n, v in r.items() if n not in NOT_LISTED}, {n: v for n, v in key[r["customer_id"]].items() if n in r})
     return found
+
+
+def attention(told: Told, reason: str) -> list[dict[str, Any]]:
+    """Whom a reason names, from the API and, where all are seen, from the command line."""
+    return _everybody(told, "clv_12m", attention=reason)
+
+
+def called(line: Element, who: list[dict[str, Any]]) -> None:
+    """A warning tells of exactly those whom its list has, and of what they are worth together."""
+    assert line.one("a")["href"] == f"/customers?attention={line['data-attention']}"
+    assert int(line["data-customers"]) == len(who)
+    assert says(line.one("b").text, len(who)), line.text
+    worth = sum(float(c["clv_12m"] or 0) for c in who)
+    assert alike(line["data-worth"], worth), (line["data-worth"], worth)
+    assert says(
+        line.one(css="kw-why").text.removeprefix("Expected in the next 12 months: ").removeprefix("未来 12 个月预期价值 "), worth
+    ), line.text
 
 
 def people(told: Told, at: At, block: Element) -> None:
@@ -102,7 +120,7 @@ def voice(told: Told, at: At, block: Element) -> None:
     assert len(lines) == len(found)
     for line, one in zip(lines, found, strict=True):
         score = "—" if one["score"] is None else f"{one['score']:g} / {one['scale_max']:g}"
-        assert line.text == f"{one['metric'].upper()} {score}"
+        assert line.text == f"{METRICS.get((one['metric'], at.locale), one['metric'].upper())} {score}"
 
 
 def moves(told: Told, at: At, block: Element) -> None:

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from factories.compared import customers
 from factories.compared.block import At, Compare, each, numbers
 from factories.markup import Element, rows_of
 from factories.shown import says
@@ -11,6 +12,8 @@ from factories.told import Told, alike, same
 
 COLUMNS = ("value", "ci_low", "ci_high", "n", "numerator", "denominator", "status", "change_previous", "change_last_year")
 NO_WORDS = {"en": {"no_data": "no data", "too_few": "too few"}, "zh": {"no_data": "暂无数据", "too_few": "样本不足"}}
+# in the order of their worth
+ATTENTIONS = ("value_leaving", "silent", "overdue", "contract_ending")
 # the months that a run writes down; where they are computed for a person, there is one more
 MONTHS, ONE_MORE, MOST_COHORTS = "2024-11..2026-10", "2024-10..2026-10", 24
 
@@ -96,8 +99,17 @@ def changes(told: Told, at: At, block: Element) -> None:
 
 
 def todo(told: Told, at: At, block: Element) -> None:
-    """What waits, and data that are thin, are readings; problems are the run's."""
-    for line in block.all("li"):
+    """Customers who call for attention are those of the lists; what waits, and data that are thin, are readings; problems are the run's."""
+    lines = block.all("li")
+    called = [e for e in lines if "data-attention" in e]
+    assert called == lines[: len(called)]
+    if "run" not in at.asked and block.within("hx-get") is None:
+        # those that name nobody are not told
+        found = {name: customers.attention(told, name) for name in ATTENTIONS}
+        assert [e["data-attention"] for e in called] == [name for name, who in found.items() if who]
+        for line in called:
+            customers.called(line, found[line["data-attention"]])
+    for line in lines[len(called) :]:
         address = urlsplit(line.one("a")["href"])
         if not address.path.startswith("/kpi/"):
             continue
@@ -277,6 +289,7 @@ BLOCKS: dict[tuple[str, str], Compare | str] = {
     ("/", "reading"): reading,
     ("/", "list:changes"): changes,
     ("/", "list:todo"): todo,
+    ("/todo", "list:todo"): todo,
     ("/", "table:base"): base,
     ("/", "table:money"): money,
     ("/scorecard", "reading"): reading,

@@ -42,7 +42,7 @@ RULE = {"match": "all", "g0": "all", "c0.group": "0", "c0.field": "net_amount", 
 UPLOAD = "order_id,customer_id,ordered_at,status,amount,currency\nW1,C0000000,2026-10-05 10:00:00,completed,12.5,CNY\nW2,C0000000,2026-10-05 10:00:00,completed,many,CNY\n"
 # one who sees a part of the customers: the own ones
 PART, EVERYBODY, KEEPER = "part", "operations", "administrator"
-SEES_A_PART = ("/", "/scorecard", "/customers", "/segments", "/retention")
+SEES_A_PART = ("/", "/todo", "/scorecard", "/customers", "/segments", "/retention")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Prepared:
 
     def addresses(self) -> Iterator[str]:
         """Every page, most in more than one way."""
-        yield from ("/", f"/?period={PERIOD}&compare=year", "/scorecard", "/scorecard?period=2026-09")
+        yield from ("/todo", "/", f"/?period={PERIOD}&compare=year", "/scorecard", "/scorecard?period=2026-09")
         for name in ("nps", "revenue", "first_response_time", "training_hours"):
             yield f"/kpi/{name}?period={PERIOD}"
         yield from (
@@ -81,6 +81,7 @@ class Prepared:
             "/customers",
             "/customers?tier=A&sort=-net_amount&column=net_amount&column=orders&column=churn_probability",
             "/customers?from=50",
+            *(f"/customers?attention={name}" for name in kpis.ATTENTIONS),
         )
         for customer in self.customers:
             yield from (f"/customers/{customer}", f"/customers/{customer}/timeline")

@@ -69,6 +69,12 @@ def test_an_administrator_chooses_for_all_who_chose_none(fresh: Company) -> None
         assert len(_tiles(other)) == 5
 
 
+def test_settings_lead_administrators_to_everybodys_readings_and_nobody_else(company: Company) -> None:
+    for who, leads in (("administrator", True), ("operations", False)):
+        with company.browser(who) as browser:
+            assert ('href="/pins?whose=everybody"' in browser.get("/settings").text) is leads
+
+
 def test_a_kpi_that_is_gone_leaves_its_place_to_another(fresh: Company) -> None:
     site = fresh.app.state.site
     with site.store.transaction() as session:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from keepwell.core.errors import unknown
-from keepwell.customers.book import LAST_CONTACT, OTHERS
+from keepwell.customers.book import FROM_FACTS, OTHERS
 from keepwell.lake.entity import Column, ColumnType, entity
 
 # moments have a day of their own beside them; the rest says nothing of the customer, or names another one
@@ -39,7 +39,7 @@ def fields() -> Mapping[str, Field]:
     """Every field, scores first: they are what people choose by."""
     columns = [*entity("customer_scores").stored_columns, *entity("customers").stored_columns]
     found = {c.name: Field(c.name, kind, c.allowed) for c in columns if (kind := _kind(c)) is not None and c.name not in LEFT_OUT}
-    return found | {LAST_CONTACT: Field(LAST_CONTACT, Kind.DATE)}
+    return found | {name: Field(name, Kind.DATE) for name in FROM_FACTS}
 
 
 def field(name: str) -> Field:

@@ -1,29 +1,44 @@
 """Saved segments as they are read."""
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from keepwell.core.errors import unknown
+from keepwell.core.errors import KeepwellError, WrongUseError, unknown
 from keepwell.engagement.segments.rule import Rule, rule_of
 from keepwell.store.tables.segments import SegmentRow
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A named rule. Each change of it is a new version."""
+    """A named rule. Each change of it is a new version.
+
+    A rule that was saved may mean nothing any more, where a field that it asks is gone: then ``fault`` says why, and nobody can be told to belong.
+    """
 
     segment_id: str
     name: str
     note: str | None
-    rule: Rule
+    told: Mapping[str, Any]  # the rule as it was saved
     version: int
     made_by: str | None
     made_at: datetime
     changed_at: datetime
+    rule_or_none: Rule | None
+    fault: KeepwellError | None
+
+    @property
+    def rule(self) -> Rule:
+        """The rule; raises ``WrongUseError`` where it means nothing any more."""
+        if self.rule_or_none is None:
+            reason = self.fault.message if self.fault else ""
+            raise WrongUseError(f"The segment {self.name} is broken: {reason}", "Change its rule, or delete it.")
+        return self.rule_or_none
 
 
 def name_key(name: str) -> str:
@@ -62,4 +77,9 @@ def row_of(session: Session, id_or_name: str, *, is_deleted: bool = False, will_
 
 def segment_of(row: SegmentRow) -> Segment:
     """A stored row as people read it."""
-    return Segment(row.segment_id, row.name, row.note, rule_of(row.rule), row.version, row.made_by, row.made_at, row.changed_at)
+    rule, fault = None, None
+    try:
+        rule = rule_of(row.rule)
+    except KeepwellError as error:
+        fault = error
+    return Segment(row.segment_id, row.name, row.note, row.rule, row.version, row.made_by, row.made_at, row.changed_at, rule, fault)

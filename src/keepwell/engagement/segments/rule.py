@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-from keepwell.core.errors import WrongUseError, did_you_mean
+from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
 from keepwell.engagement.segments.field import Field, Kind, field
 
 MOST_CONDITIONS, MOST_GROUPS, MOST_VALUES, LONGEST_VALUE = 40, 10, 200, 200
@@ -129,6 +129,20 @@ def rule_of(told: Mapping[str, Any]) -> Rule:
             f"At most {MOST_CONDITIONS} in {MOST_GROUPS}.",
         )
     return found
+
+
+def remains_of(told: Mapping[str, Any]) -> Rule:
+    """What still means something of a rule that was saved: conditions that are none any more are left out."""
+    groups = []
+    for g in told["groups"]:
+        kept = []
+        for c in g["conditions"]:
+            try:
+                kept.append(condition(c["field"], c["ask"], c.get("values", ())))
+            except KeepwellError:
+                continue
+        groups.append(Group(Match(g["match"]), tuple(kept)))
+    return Rule(Match(told["match"]), tuple(g for g in groups if g.conditions))
 
 
 def told_of(rule: Rule) -> dict[str, Any]:

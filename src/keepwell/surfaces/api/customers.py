@@ -1,6 +1,6 @@
 """Customers: lists, one with everything, what happened."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -11,8 +11,8 @@ from keepwell.access.roles import Capability
 from keepwell.core.errors import WrongUseError
 from keepwell.core.ids import id_of_part
 from keepwell.customers.people import SHOWN, Filters, Page
+from keepwell.engagement.segments.audience import Size
 from keepwell.engagement.segments.queries import segments
-from keepwell.engagement.segments.rule import told_of
 from keepwell.surfaces.api.call import AsKnown
 from keepwell.surfaces.api.cursor import MOST, PageSize, page, paged, start_of
 from keepwell.surfaces.api.door import ApiRoutes
@@ -34,6 +34,9 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
     region: Some = None,
     value_from: Decimal | None = None,
     value_to: Decimal | None = None,
+    attention: Annotated[
+        list[str] | None, Query(description="Who calls for attention: value_leaving, silent, overdue or contract_ending.", max_length=4)
+    ] = None,
     where: Annotated[str | None, Query(description="SQL over columns and scores.", max_length=2_000)] = None,
     column: Annotated[
         list[str] | None, Query(description="Columns of a row; names are masked unless the token may read them.", max_length=80)
@@ -46,7 +49,18 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
     for value in (value_from, value_to):
         if value is not None and not value.is_finite():
             raise WrongUseError("value_from and value_to are numbers.")
-    filters = Filters(segment, tier or (), stage or (), churn or (), owner or (), region or (), value_from, value_to, where=where)
+    filters = Filters(
+        segment,
+        tier or (),
+        stage or (),
+        churn or (),
+        owner or (),
+        region or (),
+        value_from,
+        value_to,
+        attention=attention or (),
+        where=where,
+    )
     start = start_of(call, cursor)
     filters = Audiences(call.workspace).resolved(call.site.store, filters)
     found = call.workspace.people(filters, Page(tuple(column or SHOWN), sort or None, start, limit))
@@ -55,15 +69,27 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
 
 @ROUTES.get("/segments", "customers:read", SEE)
 def list_segments(call: AsKnown, cursor: str | None = None, limit: PageSize = MOST) -> Response:
-    """Saved segments: the rule of each, and how many customers belong of those whom the token shows."""
+    """Saved segments: the rule of each, and how many customers belong of those whom the token shows; none, with the ``fault``, where a rule means nothing any more."""
     with call.site.store.transaction(writes=False) as session:
         known = segments(session)
-    sizes = Audiences(call.workspace).sizes([s.rule for s in known])
+    sizes = Audiences(call.workspace).sizes_of(known)
     told = [
-        {"segment_id": s.segment_id, "name": s.name, "note": s.note, "version": s.version, "rule": told_of(s.rule), **asdict(size)}
-        for s, size in zip(known, sizes, strict=True)
+        {
+            "segment_id": s.segment_id,
+            "name": s.name,
+            "note": s.note,
+            "version": s.version,
+            "rule": s.told,
+            "fault": s.fault.message if s.fault else None,
+            **_size(sizes.get(s.segment_id)),
+        }
+        for s in known
     ]
     return paged(call, told, cursor, limit)
+
+
+def _size(found: Size | None) -> dict[str, Any]:
+    return {f.name: getattr(found, f.name) if found else None for f in fields(Size)}
 
 
 @ROUTES.get("/customers/{customer_id}", "customers:read", SEE)

@@ -30,6 +30,12 @@ def list_customers(
     segment: Annotated[
         str | None, typer.Option(help="Only this RFM group, lifecycle stage, tier, cluster, churn band or saved segment.")
     ] = None,
+    attention: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only those who call for attention: value_leaving, silent, overdue or contract_ending; may be given several times."
+        ),
+    ] = None,
     sort: Annotated[str | None, typer.Option(help="Order by this column, highest first; -COLUMN lowest first.")] = None,
     column: Annotated[list[str] | None, typer.Option(help="Show this column; may be given several times.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
@@ -39,7 +45,7 @@ def list_customers(
     """List customers, without their personal data."""
     workspace = opened(context)
     columns = list(dict.fromkeys(["customer_id", *column])) if column else None
-    found = workspace.customers(where=where, columns=columns, sort=sort, segment=segment, limit=limit)
+    found = workspace.customers(where=where, columns=columns, sort=sort, segment=segment, attention=attention or (), limit=limit)
     rows = found.to_json()
     word = words_of(workspace.place.settings.locale)
 

@@ -71,7 +71,7 @@ def _explained(found: Explanation, workspace: Workspace) -> Group:
         for part in decomposition.parts[:MOST_PARTS]:
             is_own = part.effect in {"sum", "mix", "rate", "late", "corrected", "definition", "anonymous"}
             values = [figure(v, definition.unit, settings) if is_own and v is not None else "" for v in (part.before, part.now)]
-            table.add_row(Text(member_in_words(part, settings)), *values, signed(part.amount, definition.unit, settings))
+            table.add_row(Text(member_in_words(part, settings, decomposition.by)), *values, signed(part.amount, definition.unit, settings))
         rest = decomposition.parts[MOST_PARTS:]
         if rest:
             total = sum((p.amount for p in rest[1:]), rest[0].amount)

@@ -80,7 +80,7 @@ def _told(visit: Visit, kpi: Kpi, r: Reading, picked: Picked) -> Change | None:
     by = f"&by={r.dimension}&member={r.member}" if r.dimension else ""
     return Change(
         kpi=kpi.name,
-        subject=f"{title} · {r.member}" if r.member else title,
+        subject=f"{title} · {visit.label(r.dimension or '', r.member)}" if r.member else title,
         before=visit.figure(before, kpi.unit),
         now=visit.figure(r.value, kpi.unit),
         change=change_of(change, kpi, visit),

@@ -77,7 +77,7 @@ def readings_sheet(visit: Visit, name: str, readings: Sequence[Reading], first: 
     return Sheet(name, heads, rows)
 
 
-def readings_figures(visit: Visit, kpi: Kpi, readings: Sequence[Reading], *, with_member: bool = False) -> list[list[str]]:
+def readings_figures(visit: Visit, kpi: Kpi, readings: Sequence[Reading], *, by: str | None = None) -> list[list[str]]:
     """The same as people read it."""
     made = []
     for r in readings:
@@ -90,7 +90,7 @@ def readings_figures(visit: Visit, kpi: Kpi, readings: Sequence[Reading], *, wit
                 "" if change is None else signed(change, kpi.unit, visit.settings),
                 "" if is_real is None else visit.say("status.yes" if is_real else "status.no"),
             ]
-        made.append([*([r.member or ""] if with_member else []), *cells])
+        made.append([*([visit.label(by, r.member)] if by else []), *cells])
     return made
 
 
@@ -99,7 +99,7 @@ def breakdown_chart(visit: Visit, kpi: Kpi, readings: Sequence[Reading], dimensi
     ordered = sorted(readings, key=lambda r: (r.value is None, -(r.value or 0), r.member or ""))
     items = [
         {
-            "name": r.member or visit.say("kpi.no_member"),
+            "name": visit.label(dimension, r.member) or visit.say("kpi.no_member"),
             "value": float(r.value) if r.value is not None and r.status is Status.OK else None,
             "low": r.ci_low if r.status is Status.OK else None,
             "high": r.ci_high if r.status is Status.OK else None,
@@ -113,7 +113,7 @@ def breakdown_chart(visit: Visit, kpi: Kpi, readings: Sequence[Reading], dimensi
     note = visit.say("kpi.more_members", n=len(ordered) - MOST_BARS) if len(ordered) > MOST_BARS else ""
     return Chart(
         "breakdown", visit.say("kpi.by", dimension=visit.dimension(dimension)), "bars", {"items": items, "share": kpi.unit is Unit.SHARE}, sheet,
-        note=note, height="high" if len(items) > 12 else "middle", figures=readings_figures(visit, kpi, ordered, with_member=True),
+        note=note, height="high" if len(items) > 12 else "middle", figures=readings_figures(visit, kpi, ordered, by=dimension),
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def waterfall_chart(visit: Visit, kpi: Kpi, found: Explanation, part: Decomposit
     named, others = ranked[:MOST_PARTS], ranked[MOST_PARTS:]
     parts = [
         {
-            "name": member_in_words(p, visit.settings),
+            "name": member_in_words(p, visit.settings, part.by),
             "amount": float(p.amount),
             "words": signed(p.amount, kpi.unit, visit.settings),
             "tone": tone(p, kpi),
@@ -155,7 +155,7 @@ def waterfall_chart(visit: Visit, kpi: Kpi, found: Explanation, part: Decomposit
     rows = [[p.member, str(p.effect), p.amount, p.before, p.now] for p in ranked]
     figures = [
         [
-            member_in_words(p, visit.settings),
+            member_in_words(p, visit.settings, part.by),
             visit.say(f"effect.{p.effect}"),
             signed(p.amount, kpi.unit, visit.settings),
             *("" if v is None else visit.figure(v, kpi.unit) for v in (p.before, p.now)),

@@ -74,7 +74,7 @@ def evidence(visit: Visit, kpi: Kpi, picked: Picked) -> Evidence:
         visit.say("kpi.rows_of", title=kpi.title[visit.locale], period=picked.period.label),
         kpi,
         picked.period.label,
-        member,
+        visit.label(by or "", member),
         tuple(parts),
         pc.count_distinct(pa.chunked_array(customers, pa.string())).as_py(),
         tuple(sheets),

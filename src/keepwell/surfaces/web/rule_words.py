@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from keepwell.customers.book import LAST_CONTACT
 from keepwell.engagement.segments.field import Field, Kind
+from keepwell.engagement.segments.queries import Segment
 from keepwell.engagement.segments.rule import IN_DAYS, Ask, Condition, Match, Rule
 from keepwell.metrics.kpi import Unit
 from keepwell.surfaces.web.visit import Visit
@@ -25,7 +25,12 @@ class Told:
 
 def field_words(visit: Visit, known: Field) -> str:
     """What a field is called."""
-    return visit.say("customers.last_contact") if known.name == LAST_CONTACT else visit.column(known.name)
+    return visit.customer_column(known.name)
+
+
+def fault_words(visit: Visit, segment: Segment) -> str:
+    """Why a saved segment means nothing any more; empty where it does."""
+    return visit.told(segment.fault.message) if segment.fault else ""
 
 
 def told_rule(visit: Visit, rule: Rule, names: Mapping[str, str]) -> tuple[Told, ...]:

@@ -4,16 +4,13 @@ import functools
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
 from babel.core import negotiate_locale
-from babel.dates import format_datetime
 from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -29,31 +26,19 @@ from keepwell.core.settings import Locale, Settings, changed
 from keepwell.core.workspace import Workspace as Place
 from keepwell.lake import runs
 from keepwell.lake.runs import Run
-from keepwell.metrics.kpi import Unit
-from keepwell.models.choices import BANDS
-from keepwell.models.estimators import lifecycle, rfm
-from keepwell.surfaces import figures
-from keepwell.surfaces.error_words import told_in
 from keepwell.surfaces.python import Workspace
-from keepwell.surfaces.sentences import signed
 from keepwell.surfaces.web.page import pages
 from keepwell.surfaces.web.refusals import ForgedError, MayNotError, NotSignedInError
 from keepwell.surfaces.web.route import Door, Needs, Route
 from keepwell.surfaces.web.site import Site
-from keepwell.surfaces.web.words import Say, dictionary, say_in
-from keepwell.surfaces.words import column_words
+from keepwell.surfaces.web.wording import Wording
 
 SESSION, FORM, LOCALE, THEME = "keepwell_session", "keepwell_form", "keepwell_locale", "keepwell_theme"
 THEMES = ("light", "dark")
 MOST_DIGITS = 9
-MANY = 100  # from here on decimals beyond two tell nothing
 A_YEAR = 365 * 24 * 3600
 Found = TypeVar("Found")
 LANGUAGES = {Locale.ENGLISH: "en", Locale.CHINESE: "zh-CN"}
-
-
-# columns whose codes have words
-CODES: dict[str, Mapping[str, tuple[str, str]]] = {"lifecycle_stage": lifecycle.LABELS, "rfm_group": rfm.LABELS, "churn_band": BANDS}
 
 
 @dataclass(frozen=True)
@@ -67,7 +52,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Visit:
+class Visit(Wording):
     """Who asks for what. ``key`` is the browser's own: of its session, or before signing in of its form."""
 
     site: Site
@@ -103,10 +88,6 @@ class Visit:
         return chosen if chosen in THEMES else THEMES[0]
 
     @property
-    def say(self) -> Say:
-        return say_in(self.locale)
-
-    @property
     def who(self) -> User:
         """The person; only for routes that nobody else may use."""
         if self.user is None:
@@ -125,14 +106,6 @@ class Visit:
     @property
     def browser(self) -> str | None:
         return self.request.headers.get("user-agent")
-
-    def told(self, text: str | None) -> str:
-        """The text of an error, or of its hint, in this person's language; nothing where there is none."""
-        return told_in(text, self.locale) if text else ""
-
-    def moment(self, at: datetime) -> str:
-        """An instant as people read it, in the workspace's time zone."""
-        return format_datetime(at, "medium", tzinfo=ZoneInfo(self.settings.timezone), locale=figures.BABEL_LOCALES[self.locale])
 
     @property
     def is_fragment(self) -> bool:
@@ -226,21 +199,6 @@ class Visit:
     def customer_path(self, customer_id: str) -> str:
         return customer_path(customer_id)
 
-    def label(self, column: str, code: str | None) -> str:
-        """A code of a column in words: a tier, a stage, a group, a band; what has none as it is."""
-        if code is None:
-            return ""
-        found = CODES.get(column, {}).get(code)
-        return found[1 if self.locale is Locale.CHINESE else 0] if found else code
-
-    def dimension(self, name: str) -> str:
-        """A dimension in words: the label of the column that it reads, or the name itself."""
-        return column_words(name.rpartition(".")[2], self.locale) or name
-
-    def column(self, name: str) -> str:
-        """A column of data in words."""
-        return column_words(name, self.locale) or (self.say(f"column.{name}") if f"column.{name}" in dictionary() else name)
-
     @property
     def can_export(self) -> bool:
         return self.may(Capability.EXPORT)
@@ -269,37 +227,6 @@ class Visit:
     def items_without(self, *names: str) -> list[tuple[str, str]]:
         """What the address says beside these."""
         return [(n, v) for n, v in self.request.query_params.multi_items() if n not in names]
-
-    def figure(self, value: Decimal | float, unit: Unit) -> str:
-        return figures.figure(value, unit, self.settings)
-
-    def money(self, amount: Decimal | float) -> str:
-        """An amount in the reporting currency."""
-        return self.figure(amount, Unit.MONEY)
-
-    def short_money(self, amount: Decimal | float) -> str:
-        """The same where there is little room."""
-        return figures.short_money(amount, self.settings)
-
-    def points(self, share: float) -> str:
-        """A difference of shares in percentage points, with its sign."""
-        return signed(Decimal(str(share)), Unit.SHARE, self.settings)
-
-    def cell(self, value: float | Decimal | str | datetime | None) -> str:
-        """A value of a table as people read it."""
-        if value is None:
-            return ""
-        if isinstance(value, bool):
-            return self.say("status.yes" if value else "status.no")
-        if isinstance(value, int):
-            return f"{value:,}"
-        if isinstance(value, float | Decimal):
-            return f"{value:,.2f}" if abs(float(value)) >= MANY else f"{value:.4g}"
-        return self.moment(value) if isinstance(value, datetime) else str(value)
-
-    def word_or(self, name: str, otherwise: str) -> str:
-        """The word of that name; what stands in for it where there is none, as for columns that people bring."""
-        return self.say(name) if name in dictionary() else otherwise
 
     def note(self, action: str, kind: str, object_id: str | None = None, **details: str | float | list[str] | None) -> None:
         """Write a line of the audit of its own."""

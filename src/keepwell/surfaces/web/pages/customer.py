@@ -34,6 +34,8 @@ PROFILE = (
     "became_customer_on",
     "language",
 )
+# kind of event -> the entity whose labels its columns have
+ENTITIES = {"interaction": ("interactions",), "campaign": ("exposures",), "points": ("loyalty_entries",), "consent": ("consents",)}
 TONES = {"complaint": "worse", "ticket": "worse", "answer": "warn", "order": "better"}
 SCORES = ("clv", "probability_active", "churn_probability", "tier", "lifecycle_stage", "rfm_group", "contract_value", "health")
 
@@ -90,18 +92,18 @@ def customer(visit: Visit) -> CustomerPage:
         title=str(name),
         initial=str(name)[:1].upper(),
         customer=found,
-        profile=tuple((visit.column(c), visit.cell(found.own[c])) for c in PROFILE if found.own.get(c) is not None),
+        profile=tuple((visit.customer_column(c), cell(visit, c, found.own[c]).words) for c in PROFILE if found.own.get(c) is not None),
         chips=tuple(cell(visit, c, found.scores[c]) for c in ("tier", "lifecycle_stage", "rfm_group", "churn_band") if found.scores.get(c)),
         advice=tuple((s.title[place], s.reason[place]) for s in found.suggestions),
         money=_money(visit, found),
         active=chart,
         reasons=tuple(Reason(r.label, r.value, r.why) for r in visit.workspace.reasons(found.customer_id)),
         moves=_moves(visit, found),
-        answers=tuple((str(a.answered_at.date()), a.metric.upper(), "—" if a.score is None else f"{a.score:g} / {a.scale_max:g}", a.comment or "") for a in found.voice),
+        answers=tuple((str(a.answered_at.date()), visit.label("metric", a.metric), "—" if a.score is None else f"{a.score:g} / {a.scale_max:g}", a.comment or "") for a in found.voice),
         tree=tuple((("　" * max(0, r.depth)) + (r.name or r.customer_id), visit.customer_path(r.customer_id), visit.money(r.clv) if r.clv is not None else "", r.owner_name or "") for r in found.tree),
-        contacts=tuple((c.name or c.contact_id, " · ".join(p for p in (c.title, visit.word_or(f"customer.role_{c.decision_role}", c.decision_role or "")) if p), " · ".join(p for p in (c.phone, c.email) if p), str(c.last_contact_on or "")) for c in found.contacts if c.is_active),
-        missing_roles=tuple(visit.word_or(f"customer.role_{r}", r) for r in found.coverage.missing_roles) if found.coverage else (),
-        consents=tuple((visit.word_or(f"customer.purpose_{c.purpose}", c.purpose), c.channel or visit.say("customer.any_channel"), visit.say(f"customer.consent_{c.status}")) for c in found.consents),
+        contacts=tuple((c.name or c.contact_id, " · ".join(p for p in (c.title, visit.label("decision_role", c.decision_role)) if p), " · ".join(p for p in (c.phone, c.email) if p), str(c.last_contact_on or "")) for c in found.contacts if c.is_active),
+        missing_roles=tuple(visit.label("decision_role", r) for r in found.coverage.missing_roles) if found.coverage else (),
+        consents=tuple((visit.label("purpose", c.purpose), visit.label("channel", c.channel) or visit.say("customer.any_channel"), visit.label("status", c.status)) for c in found.consents),
         sheets=(chart.sheet,) if chart else (),
     )  # fmt: skip
 
@@ -156,11 +158,13 @@ def _moves(visit: Visit, found: Customer360) -> tuple[tuple[str, str], ...]:
     for point in reversed(found.history):
         for m in point.moved:
             if m.score in SCORES:
-                because = ", ".join(f"{visit.column(n)} {_score(visit, n, b)} → {_score(visit, n, a)}" for n, (b, a) in m.because.items())
+                because = ", ".join(
+                    f"{visit.customer_column(n)} {_score(visit, n, b)} → {_score(visit, n, a)}" for n, (b, a) in m.because.items()
+                )
                 made.append(
                     (
                         str(point.as_of),
-                        f"{visit.column(m.score)} {_score(visit, m.score, m.before)} → {_score(visit, m.score, m.now)}"
+                        f"{visit.customer_column(m.score)} {_score(visit, m.score, m.before)} → {_score(visit, m.score, m.now)}"
                         + (f" ({because})" if because else ""),
                     )
                 )
@@ -202,15 +206,15 @@ def _event(visit: Visit, e: Event) -> Told:
     told = e.told
     words = {
         "order": lambda: _order(visit, told),
-        "ticket": lambda: " · ".join(str(p) for p in (visit.word_or(f"customer.ticket_{told.get('kind')}", str(told.get("kind") or "")), visit.word_or(f"customer.status_{told.get('status')}", str(told.get("status") or "")), told.get("subject")) if p),
-        "answer": lambda: " · ".join(p for p in (str(told.get("metric", "")).upper(), "—" if told.get("score") is None else f"{told['score']:g} / {told['scale_max']:g}", f"“{told['comment']}”" if told.get("comment") else "") if p),
+        "ticket": lambda: " · ".join(str(p) for p in (visit.label("kind", told.get("kind")), visit.label("status", told.get("status")), told.get("subject")) if p),
+        "answer": lambda: " · ".join(p for p in (visit.label("metric", told.get("metric")), "—" if told.get("score") is None else f"{told['score']:g} / {told['scale_max']:g}", f"“{told['comment']}”" if told.get("comment") else "") if p),
     }  # fmt: skip
     tone = (
         TONES.get("complaint" if told.get("kind") == "complaint" else e.kind, "none")
         if e.kind != "ticket" or told.get("kind") == "complaint"
         else "warn"
     )
-    text = words[e.kind]() if e.kind in words else _plain(visit, told)
+    text = words[e.kind]() if e.kind in words else _plain(visit, e.kind, told)
     return Told(visit.moment(e.at), e.kind, visit.say(f"customer.kind_{e.kind}"), text, tone)
 
 
@@ -221,9 +225,13 @@ def _order(visit: Visit, told: Mapping[str, Any]) -> str:
     if told.get("margin") is not None and told.get("amount"):
         parts.append(visit.say("customer.margin", share=f"{Decimal(str(told['margin'])) / Decimal(str(told['amount'])):.0%}"))
     if told.get("status") not in {None, "completed"}:
-        parts.append(visit.word_or(f"customer.status_{told['status']}", str(told["status"])))
+        parts.append(visit.label("status", told["status"]))
     return " · ".join(p for p in parts if p)
 
 
-def _plain(visit: Visit, told: Mapping[str, Any]) -> str:
-    return " · ".join(f"{visit.column(k)} {_score(visit, k, v)}" for k, v in told.items() if v is not None and not k.endswith("_id"))
+def _plain(visit: Visit, kind: str, told: Mapping[str, Any]) -> str:
+    return " · ".join(
+        f"{visit.column(k, *ENTITIES.get(kind, ()))} {_score(visit, k, v)}"
+        for k, v in told.items()
+        if v is not None and not k.endswith("_id")
+    )

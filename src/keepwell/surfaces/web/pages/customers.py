@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from keepwell.access.roles import Capability
 from keepwell.core.errors import WrongUseError
+from keepwell.customers.attention import ATTENTIONS
 from keepwell.customers.book import book_columns
 from keepwell.customers.people import OWNER_NAME, SHOWN, Filters, People
 from keepwell.customers.people import Page as Part
@@ -27,7 +28,7 @@ from keepwell.surfaces.web.visit import Here, Visit, whole_or
 ROUTES = PageRoutes()
 A_PAGE = 50
 # name in the address -> the filter it fills; each may be told several times
-LISTS = {"tier": "tiers", "stage": "stages", "churn": "churn_bands", "owner": "owners", "region": "regions"}
+LISTS = {"tier": "tiers", "stage": "stages", "churn": "churn_bands", "owner": "owners", "region": "regions", "attention": "attention"}
 TEXTS = ("segment", "where")
 NUMBERS = {"value_from": "value_from", "value_to": "value_to"}
 DAYS = {"contact_from": "last_contact_from", "contact_to": "last_contact_to"}
@@ -72,6 +73,9 @@ EXTRA = (
     "industry",
     "acquired_from",
     "became_customer_on",
+    "clv_12m",
+    "case_due_on",
+    "contract_ends_on",
 )
 
 
@@ -242,19 +246,15 @@ def _page(visit: Visit) -> CustomersPage:
 def _columns(visit: Visit) -> tuple[str, ...]:
     known = {*book_columns(), *PERSONAL, OWNER_NAME}
     asked = [c for c in visit.request.query_params.getlist("column") if c in known]
-    return (
-        ("customer_id", *(c for c in dict.fromkeys(asked) if c != "customer_id")) if asked else tuple(c for c in SHOWN if c != "owner_id")
-    )
+    if asked:
+        return ("customer_id", *(c for c in dict.fromkeys(asked) if c != "customer_id"))
+    # why somebody is in the list stands in it
+    why = [ATTENTIONS[a].column for a in visit.request.query_params.getlist("attention") if a in ATTENTIONS]
+    return tuple(dict.fromkeys(c for c in (*SHOWN[:2], *why, *SHOWN[2:]) if c != "owner_id"))
 
 
 def _label(visit: Visit, column: str) -> str:
-    return (
-        visit.say("customers.owner")
-        if column == OWNER_NAME
-        else visit.say("customers.last_contact")
-        if column == "last_contact_on"
-        else visit.column(column)
-    )
+    return visit.say("customers.owner") if column == OWNER_NAME else visit.customer_column(column)
 
 
 def _is_number(column: str) -> bool:
@@ -301,12 +301,14 @@ def _filters(visit: Visit) -> tuple[Filter, ...]:
         return tuple(Choice(v, words, v in asked[name]) for v, words in values)
 
     stages = [(s, visit.label("lifecycle_stage", s)) for s in lifecycle.LABELS]
+    reasons = [(a, visit.say(f"customers.attention_{a}")) for a in ATTENTIONS]
     bands = [(b, visit.label("churn_band", b)) for b in reversed(BANDS)]
     return (
-        Filter("tier", visit.column("tier"), choices("tier", [(t, t) for t in "ABC"])),
-        Filter("stage", visit.column("lifecycle_stage"), choices("stage", stages)),
-        Filter("churn", visit.column("churn_band"), choices("churn", bands)),
-        Filter("region", visit.column("region"), choices("region", [(r, r) for r in _regions(visit)])),
+        Filter("tier", visit.customer_column("tier"), choices("tier", [(t, t) for t in "ABC"])),
+        Filter("stage", visit.customer_column("lifecycle_stage"), choices("stage", stages)),
+        Filter("churn", visit.customer_column("churn_band"), choices("churn", bands)),
+        Filter("attention", visit.say("customers.attention"), choices("attention", reasons)),
+        Filter("region", visit.customer_column("region"), choices("region", [(r, r) for r in _regions(visit)])),
     )
 
 
@@ -325,7 +327,7 @@ def _chips(visit: Visit) -> tuple[Chip, ...]:
         label = (
             f"{_label(visit, columns[name])}: {visit.label(columns[name], value)}"
             if name in columns
-            else f"{visit.say(f'customers.{name}')}: {value}"
+            else f"{visit.say(f'customers.{name}')}: {visit.word_or(f'customers.attention_{value}', value) if name == 'attention' else value}"
         )
         rest = [item for j, item in enumerate(items) if j != i and item[0] != "from"]
         made.append(Chip(label, f"/customers?{urlencode(rest)}"))

@@ -171,12 +171,14 @@ def _reason(visit: Visit, found: Kpi, which: Picked) -> str:
         return visit.say("kpi.no_reason")
     top = sorted(largest.parts, key=lambda p: -abs(p.amount))[:2]
     return visit.say(
-        "kpi.reason", by=by_in_words(largest.by, visit.settings), parts=visit.say("kpi.and").join(_part(visit, found, p) for p in top)
+        "kpi.reason",
+        by=by_in_words(largest.by, visit.settings),
+        parts=visit.say("kpi.and").join(_part(visit, found, p, largest.by) for p in top),
     )
 
 
-def _part(visit: Visit, found: Kpi, part: Driver) -> str:
-    return f"{member_in_words(part, visit.settings)} {signed(part.amount, found.unit, visit.settings)}"
+def _part(visit: Visit, found: Kpi, part: Driver, by: str) -> str:
+    return f"{member_in_words(part, visit.settings, by)} {signed(part.amount, found.unit, visit.settings)}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from keepwell.surfaces.web.pinned import Pins, pins
 from keepwell.surfaces.web.readings import Series, at, series, up_to
 from keepwell.surfaces.web.shown import Shown, shown
 from keepwell.surfaces.web.tables import Column, Sheet
-from keepwell.surfaces.web.todo import WAITING, Todo, todos
+from keepwell.surfaces.web.todo import WAITING, Todos, todos
 from keepwell.surfaces.web.visit import Visit
 
 ROUTES = PageRoutes()
@@ -38,7 +38,7 @@ class OverviewPage:
     tiles: tuple[Shown, ...]
     changes: Changes
     shown_changes: int
-    todos: tuple[Todo, ...]
+    todos: Todos
     charts: tuple[Chart, ...]
     sheets: tuple[Sheet, ...]
 
@@ -46,7 +46,7 @@ class OverviewPage:
 @ROUTES.page("/", Capability.SEE_KPIS, "overview.html")
 def overview(visit: Visit) -> OverviewPage:
     known, which, top = visit.workspace.kpis, picked(visit), pins(visit)
-    found = series(visit, which.grain, {*top.in_turn, *BASE, *WAITING, *TOLD_OF})
+    found = _series(visit, which, top)
     tiles = _tiles(visit, known, found, which, top)
     changes = found_changes(visit, known, found, which)
     charts = tuple(c for c in (_base(visit, known, found, which), _revenue(visit, known, found, which)) if c is not None)
@@ -58,10 +58,30 @@ def overview(visit: Visit) -> OverviewPage:
         tiles=tiles,
         changes=changes,
         shown_changes=MOST_CHANGES,
-        todos=todos(visit, known, found, which),
+        todos=todos(visit, known, found, which, waits=False),
         charts=charts,
         sheets=(_readings_sheet(visit, tiles), *(c.sheet for c in charts)),
     )
+
+
+@dataclass(frozen=True)
+class TodoPart:
+    """What is to do, for an Overview that did not wait for the customers."""
+
+    title: str
+    todos: Todos
+    sheets: tuple[Sheet, ...] = ()
+
+
+@ROUTES.page("/todo", Capability.SEE_KPIS, "parts/todo.html")
+def todo(visit: Visit) -> TodoPart:
+    """All that is to do; the first to ask after an import or a refresh waits until the customers are in memory."""
+    which = picked(visit)
+    return TodoPart(visit.say("overview.todo"), todos(visit, visit.workspace.kpis, _series(visit, which, pins(visit)), which, waits=True))
+
+
+def _series(visit: Visit, which: Picked, top: Pins) -> Series:
+    return series(visit, which.grain, {*top.in_turn, *BASE, *WAITING, *TOLD_OF})
 
 
 def _tiles(visit: Visit, known: dict[str, Kpi], found: Series, which: Picked, top: Pins) -> tuple[Shown, ...]:

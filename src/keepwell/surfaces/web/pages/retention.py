@@ -49,7 +49,7 @@ class RetentionPage:
     median: str
     dimensions: tuple[Choice, ...]
     by: str
-    members: tuple[str, ...]
+    members: tuple[Choice, ...]
     first: str
     second: str
     comparison: Chart | None
@@ -89,7 +89,7 @@ def retention(visit: Visit) -> RetentionPage:
     shown = tuple(c for c in (*charts, comparison) if c is not None)
     return RetentionPage(
         visit.say("retention.title"), measure, kpi.meaning[visit.locale], tuple(c for c in charts if c is not None), _median(visit), dimensions, by,
-        members, *chosen, comparison, verdict, menu(visit, PAGE), tuple(c.sheet for c in shown),
+        tuple(Choice(m, visit.label(by, m)) for m in members), *chosen, comparison, verdict, menu(visit, PAGE), tuple(c.sheet for c in shown),
     )  # fmt: skip
 
 
@@ -223,24 +223,26 @@ def _compared(visit: Visit, kpi: Kpi, by: str) -> tuple[Chart | None, str, tuple
     if not first or not second or first not in members or second not in members:
         return None, visit.say("retention.choose"), members, (first, second)
     found = {m: pooled(_triangle(cohorts(visit, kpi, f"{quoted(by)} = {literal(m)}"))) for m in (first, second)}
-    lines = [{"name": m, "points": [_point(visit, p) for p in points]} for m, points in found.items()]
+    words = {m: visit.label(by, m) for m in found}
+    lines = [{"name": words[m], "points": [_point(visit, p) for p in points]} for m, points in found.items()]
     ages = sorted({p.age for points in found.values() for p in points})
     by_age = {m: {p.age: p for p in points} for m, points in found.items()}
     rows = [[a, *(by_age[m][a].share if a in by_age[m] else None for m in found)] for a in ages]
-    heads = (Column("age_months", visit.say("retention.months"), is_number=True), *(Column(m, m, is_number=True) for m in found))
+    heads = (Column("age_months", visit.say("retention.months"), is_number=True), *(Column(m, words[m], is_number=True) for m in found))
     figures = [[str(r[0]), *("" if v is None else visit.figure(v, Unit.SHARE) for v in r[1:])] for r in rows]
     chart = Chart(
         "compared",
-        visit.say("retention.compared", first=first, second=second),
+        visit.say("retention.compared", first=words[first], second=words[second]),
         "trend",
         {"lines": lines, "share": True, "bands": True},
         Sheet("compared", heads, rows),
         figures=figures,
     )
-    return chart, _verdict(visit, first, second, by_age), members, (first, second)
+    return chart, _verdict(visit, (first, second), words, by_age), members, (first, second)
 
 
-def _verdict(visit: Visit, first: str, second: str, by_age: Mapping[str, Mapping[int, Pooled]]) -> str:
+def _verdict(visit: Visit, two: tuple[str, str], words: Mapping[str, str], by_age: Mapping[str, Mapping[int, Pooled]]) -> str:
+    first, second = two
     both = [a for a in by_age[first] if a > 0 and a in by_age[second]]
     age = 3 if 3 in both else max(both, default=None)
     if age is None:
@@ -253,8 +255,8 @@ def _verdict(visit: Visit, first: str, second: str, by_age: Mapping[str, Mapping
     name = "differ" if interval.low > 0 or interval.high < 0 else "alike"
     return visit.say(
         f"retention.{name}",
-        first=first,
-        second=second,
+        first=words[first],
+        second=words[second],
         age=age,
         difference=visit.points(difference),
         low=visit.points(interval.low),

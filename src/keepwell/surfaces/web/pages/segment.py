@@ -15,7 +15,7 @@ from keepwell.customers.people import Page as Part
 from keepwell.engagement.segments.audience import Overlap, Size
 from keepwell.engagement.segments.field import Field, Kind, fields
 from keepwell.engagement.segments.queries import Segment, segment, segments
-from keepwell.engagement.segments.rule import ASKS, IN_DAYS, NO_VALUE, Ask, Match, Rule, rule_of, told_of
+from keepwell.engagement.segments.rule import ASKS, IN_DAYS, NO_VALUE, Ask, Match, Rule, remains_of, rule_of, told_of
 from keepwell.engagement.segments.service import NewSegment, add_segment, change_segment, delete_segment, restore_segment
 from keepwell.lake.entity import entity
 from keepwell.metrics.kpi import Unit
@@ -25,7 +25,7 @@ from keepwell.surfaces.web.draft_rule import Draft, asked_draft, draft_of
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.pages.customers import Row, row_of
-from keepwell.surfaces.web.rule_words import Told, field_words, told_condition, told_rule, value_words
+from keepwell.surfaces.web.rule_words import Told, fault_words, field_words, told_condition, told_rule, value_words
 from keepwell.surfaces.web.segment_names import names_of
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Here, Visit, redirect
@@ -94,11 +94,12 @@ class Line:
 
 @dataclass(frozen=True)
 class SegmentPage:
-    """A saved segment as it stands."""
+    """A saved segment as it stands; ``found`` is None where its rule means nothing any more."""
 
     title: str
     segment: Segment
-    found: Found
+    found: Found | None
+    fault: str
     change_href: str
     members_href: str
     export_query: str
@@ -147,8 +148,8 @@ def show(visit: Visit) -> SegmentPage:
         mine = segment(session, visit.request.path_params["segment_id"])
     query = urlencode({"segment": mine.name})
     return SegmentPage(
-        mine.name, mine, _found(visit, mine.rule, mine), f"/segments/build?{draft_of(mine.rule).query}&segment={quote(mine.segment_id)}",
-        f"/customers?{query}", query,
+        mine.name, mine, _found(visit, mine.rule, mine) if mine.fault is None else None, fault_words(visit, mine),
+        f"/segments/build?{draft_of(mine.rule_or_none or remains_of(mine.told)).query}&segment={quote(mine.segment_id)}", f"/customers?{query}", query,
     )  # fmt: skip
 
 
@@ -205,7 +206,7 @@ def _segment_or_none(visit: Visit) -> Segment | None:
 def _found(visit: Visit, rule: Rule, mine: Segment | None) -> Found:
     audiences, names = Audiences(visit.workspace), names_of(visit)
     with visit.site.store.transaction(writes=False) as session:
-        others = {s.name: s.rule for s in segments(session) if mine is None or s.segment_id != mine.segment_id}
+        others = {s.name: s.rule for s in segments(session) if s.fault is None and (mine is None or s.segment_id != mine.segment_id)}
     size = audiences.size(rule)
     common = audiences.overlaps(rule, others)
     sample = visit.workspace.people(audiences.filters(rule), Part(SAMPLED, "clv", 0, SAMPLE))
@@ -216,7 +217,7 @@ def _found(visit: Visit, rule: Rule, mine: Segment | None) -> Found:
         visit.money(size.clv) if size.clv is not None else "",
         visit.money(size.net_amount_12m) if size.net_amount_12m is not None else "",
         tuple((o, visit.figure(o.both / size.customers, Unit.SHARE)) for o in common if size.customers),
-        tuple(Column(c, visit.column(c)) for c in SAMPLED),
+        tuple(Column(c, visit.customer_column(c)) for c in SAMPLED),
         tuple(row_of(visit, SAMPLED, r) for r in sample.rows),
         told_rule(visit, rule, names),
         rule.match,

@@ -19,7 +19,7 @@ from keepwell.surfaces.web.charts import Chart
 from keepwell.surfaces.web.cluster_charts import cluster_cards
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
-from keepwell.surfaces.web.rule_words import Told, told_rule
+from keepwell.surfaces.web.rule_words import Told, fault_words, told_rule
 from keepwell.surfaces.web.segment_names import names_of
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
@@ -33,13 +33,14 @@ MOST_RUNS = 24
 
 @dataclass(frozen=True)
 class Listed:
-    """A saved segment with what it comes to for this person."""
+    """A saved segment with what it comes to for this person; without a size where its rule means nothing any more, with the reason."""
 
     segment: Segment
     groups: tuple[Told, ...]
-    size: Size
+    size: Size | None
     share: str
     clv: str
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -229,14 +230,15 @@ def _saved(visit: Visit) -> tuple[Listed, ...]:
     with visit.site.store.transaction(writes=False) as session:
         found = segments(session)
     names = names_of(visit)
-    sizes = Audiences(visit.workspace).sizes([s.rule for s in found])
-    return tuple(
-        Listed(
-            s, told_rule(visit, s.rule, names), size, visit.figure(size.share, Unit.SHARE) if size.share is not None else "",
-            visit.money(size.clv) if size.clv is not None else "",
-        )
-        for s, size in zip(found, sizes, strict=True)
-    )  # fmt: skip
+    sizes = Audiences(visit.workspace).sizes_of(found)
+    return tuple(_listed(visit, s, sizes.get(s.segment_id), names) for s in found)
+
+
+def _listed(visit: Visit, segment: Segment, size: Size | None, names: Mapping[str, str]) -> Listed:
+    if size is None:
+        return Listed(segment, (), None, "", "", fault_words(visit, segment))
+    share = visit.figure(size.share, Unit.SHARE) if size.share is not None else ""
+    return Listed(segment, told_rule(visit, segment.rule, names), size, share, visit.money(size.clv) if size.clv is not None else "")
 
 
 def _saved_sheet(visit: Visit, saved: tuple[Listed, ...]) -> Sheet:
@@ -245,5 +247,8 @@ def _saved_sheet(visit: Visit, saved: tuple[Listed, ...]) -> Sheet:
         Column("rule", visit.say("segments.rule")),
         Column("customers", visit.say("segments.head_customers"), is_number=True),
     )
-    rows = [[s.segment.name, " · ".join(c for g in s.groups for c in g.conditions), s.size.customers] for s in saved]
+    rows = [
+        [s.segment.name, " · ".join(c for g in s.groups for c in g.conditions) or s.fault, s.size.customers if s.size else None]
+        for s in saved
+    ]
     return Sheet("saved", heads, rows)

@@ -45,6 +45,7 @@ class SettingsPage:
     folder: str
     settings: tuple[Set, ...]
     roles: tuple[tuple[str, str], ...]
+    may_set_readings: bool
     sheets: tuple[Sheet, ...] = ()
 
 
@@ -66,7 +67,14 @@ def settings(visit: Visit) -> SettingsPage:
         )
         for r in ROLES.values()
     )
-    return SettingsPage(visit.say("settings.title"), tabs(visit), visit.site.place.folder.name, told, roles)
+    return SettingsPage(
+        visit.say("settings.title"),
+        tabs(visit),
+        visit.site.place.folder.name,
+        told,
+        roles,
+        visit.has_page("pins") and visit.may(Capability.MANAGE_SETTINGS),
+    )
 
 
 @dataclass(frozen=True)
