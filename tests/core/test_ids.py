@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keepwell.core.errors import WrongUseError
-from keepwell.core.ids import check_source, clean_id, new_id, with_source
+from keepwell.core.ids import check_source, clean_id, id_of_part, new_id, part_of_path, with_source
 
 AT = datetime(2026, 11, 21, 19, 30, tzinfo=UTC)
 
@@ -63,3 +63,10 @@ def test_other_source_names_are_refused_with_what_is_allowed(name: str) -> None:
 def test_refused_source_name_offers_a_good_one() -> None:
     with pytest.raises(WrongUseError, match="my-shop"):
         check_source("My Shop")
+
+
+@given(st.text(alphabet="a/%2Ff5. ?#"))
+def test_an_id_in_an_address_is_one_part_and_read_back(key: str) -> None:
+    part = part_of_path(key)
+    assert "/" not in part
+    assert id_of_part(part) == key

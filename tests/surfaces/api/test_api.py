@@ -183,13 +183,14 @@ def test_targets_of_others_are_as_unknown_as_those_that_are_not_there(company: C
 
 
 def test_a_customer_whom_no_run_has_scored_yet_has_a_page_and_an_answer(company: Company) -> None:
-    new = ["N1", "N/2?x#y", "N%2F3"]
+    new = ["N1", "N2?x#y &"]
     with company.program(company.token("operations")) as program:
         assert program.post("/api/v1/entities/customers", json=[{"customer_id": c, "name": "x"} for c in new]).status_code == 200
     with company.program(company.token("analyst")) as program:
         for customer in new:
             place = quote(part_of_path(customer), safe="")
-            assert program.get(f"/api/v1/customers/{place}").json()["customer_id"] == customer
+            answer = program.get(f"/api/v1/customers/{place}")
+            assert (answer.status_code, answer.json().get("customer_id")) == (200, customer), answer.text
             assert program.get(f"/api/v1/customers/{place}/events").status_code == 200
     with company.browser("service") as browser:
         listed = browser.get("/customers?where=customer_id like 'N%25'").text
@@ -226,7 +227,7 @@ def test_what_no_file_and_no_calendar_can_hold_is_refused(company: Company) -> N
         for day in ("0001-01-01", "1969-12-31", "9998-01-01"):
             assert program.post("/api/v1/refreshes", json={"as_of": day}).status_code == 400, day
         assert program.get("/api/v1/customers", params={"value_from": "1e5000000"}).status_code == 400
-        assert program.get("/api/v1/readings", params={"kpi": "revenue", "run": "r" * 3000}).status_code in {400, 404}
+        assert program.get("/api/v1/readings", params={"kpi": "revenue", "run": "r" * 3000}).status_code == 422
     with company.browser("operations") as browser:
         for path in ("/?run=", "/kpi/revenue?run=", "/customers?run=", "/data/runs?run=", "/data/imports/"):
             assert browser.get(path + "r" * 3000).status_code < 500, path
