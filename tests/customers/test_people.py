@@ -117,7 +117,8 @@ def test_the_whole_list_comes_in_parts_that_are_together_all_of_it_once(
     everything: Workspace, monkeypatch: pytest.MonkeyPatch, sort: str | None
 ) -> None:
     monkeypatch.setattr("keepwell.customers.people.PART", 3)
-    page = Page(columns=["customer_id", "orders"], sort=sort)
+    monkeypatch.setattr("keepwell.customers.book.FEW", 2)
+    page = Page(columns=["customer_id", "orders", "name"], sort=sort)
     parts = [[r["customer_id"] for r in part.rows] for part in everything.everybody(Filters(), page)]
     assert [len(p) for p in parts] == [3, 3, len(CUSTOMERS) - 6]
     assert [i for p in parts for i in p] == [r["customer_id"] for r in everything.people(page=page).rows]

@@ -15,6 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from keepwell.access.masking import masked_profile
 from keepwell.access.scope import Scope, reach_of
 from keepwell.customers.lists import customer_columns, score_columns
@@ -37,6 +39,7 @@ OTHERS = ("parent_id", "referred_by")  # columns that name another customer
 MOST_COPIED = 2
 PARTS = 8  # in which the customers are put together
 MOST_REMEMBERED = 50  # customers looked at last
+FEW, LENT = 2_000, "_among"  # ids that a query lists; the name of a table of more
 
 
 def book_columns() -> list[str]:
@@ -254,13 +257,26 @@ def personal_shown(cursor: DuckDBEngine, scope: Scope, ids: Collection[str]) -> 
     """Id -> personal columns of customers whom the scope shows, masked unless it sees them."""
     if not ids:
         return {}
-    listed = ", ".join(literal(i) for i in sorted(ids))
     shown = ", ".join(f"{f't.{c}' if scope.sees_personal else masked_profile(c, 't', 't.kind')} as {quoted(c)}" for c in PERSONAL)
     query = f"select t.customer_id as _id, {shown} from t"
-    steps = (
-        Steps()
-        .then("kinds", f"select customer_id, kind from {ALL} where customer_id in ({listed})")
-        .then("these", f"select *, 'customer' as person from {PERSONAL_TABLE} where customer_id in ({listed})")
-        .then("t", "select s.*, k.kind from these as s left join kinds as k on k.customer_id = s.customer_id")
-    )
-    return {r.pop("_id"): r for r in cursor.arrow(steps.then("shown", query)).to_pylist()}
+    with among(cursor, ids) as listed:
+        steps = (
+            Steps()
+            .then("kinds", f"select customer_id, kind from {ALL} where customer_id in {listed}")
+            .then("these", f"select *, 'customer' as person from {PERSONAL_TABLE} where customer_id in {listed}")
+            .then("t", "select s.*, k.kind from these as s left join kinds as k on k.customer_id = s.customer_id")
+        )
+        return {r.pop("_id"): r for r in cursor.arrow(steps.then("shown", query)).to_pylist()}
+
+
+@contextmanager
+def among(cursor: DuckDBEngine, ids: Collection[str]) -> Iterator[str]:
+    """SQL that stands after ``in``: a few ids as they are, which an index finds, many as a table."""
+    if len(ids) <= FEW:
+        yield f"({', '.join(literal(i) for i in sorted(ids))})"
+        return
+    cursor.lend(LENT, pa.table({"id": pa.array(ids, pa.string())}))
+    try:
+        yield f"(select id from {LENT})"
+    finally:
+        cursor.take_back(LENT)

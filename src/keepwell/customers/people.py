@@ -9,7 +9,7 @@ from typing import Any
 from keepwell.access.scope import Scope, with_regions_below
 from keepwell.core.errors import WrongUseError, did_you_mean, unknown
 from keepwell.customers.attention import attention_sql
-from keepwell.customers.book import LAST_CONTACT, OTHERS, PERSONAL, Book, book_columns, personal_shown
+from keepwell.customers.book import LAST_CONTACT, OTHERS, PERSONAL, Book, among, book_columns, personal_shown
 from keepwell.customers.lists import SEGMENTS
 from keepwell.customers.profiles import names_of_employees
 from keepwell.engine.duckdb import DuckDBEngine
@@ -19,7 +19,7 @@ from keepwell.engine.walls import check_expression
 OWNER_NAME = "owner_name"
 SHOWN = ("customer_id", "name", "kind", "tier", "lifecycle_stage", "owner_id", OWNER_NAME, "region", "clv", "net_amount_12m", "churn_band", "last_order_on", LAST_CONTACT)  # fmt: skip
 LONGEST_PAGE = 1000
-PART = 20_000  # rows of a whole list that are read at a time
+PART = 50_000  # rows of a whole list that are read at a time
 MOST_SQL, LIST_SECONDS = 2_000, 30.0
 MOST_DIGITS = 13  # after the first one, before the point
 
@@ -165,9 +165,9 @@ def _column_of(sort: str | None, known: Sequence[str]) -> str | None:
 def _rows(cursor: DuckDBEngine, table: str, columns: list[str], ids: list[str]) -> list[dict[str, Any]]:
     if not ids:
         return []
-    listed = ", ".join(literal(i) for i in ids)
-    query = f"select {names(columns)} from {table} where customer_id in ({listed})"
-    found = {r["customer_id"]: r for r in cursor.arrow(Steps().then("page", query)).to_pylist()}
+    with among(cursor, ids) as listed:
+        query = f"select {names(columns)} from {table} where customer_id in {listed}"
+        found = {r["customer_id"]: r for r in cursor.arrow(Steps().then("page", query)).to_pylist()}
     return [found[i] for i in ids]
 
 
