@@ -61,6 +61,7 @@ class Checked:
     kpi: Kpi
     standing: Standing
     smart: Sequence[Criterion]
+    readings: Sequence[Point]  # of whole periods, months where they add up to the target's
 
 
 @dataclass(frozen=True)
@@ -87,32 +88,40 @@ class Targets:
 
     def end(self, at: datetime, actor: Actor, target_id: str, because: str) -> Checked:
         """It counts no more from now on; :meth:`resume` takes that back."""
-        self.one(target_id)
+        self.known(target_id)
         with self.store.transaction() as session:
             found = service.end_target(session, at, actor, target_id, because)
         return self.checked(found)
 
     def resume(self, at: datetime, actor: Actor, target_id: str) -> Checked:
         """One that was ended counts again."""
-        self.one(target_id)
+        self.known(target_id)
         with self.store.transaction() as session:
             found = service.resume_target(session, at, actor, target_id)
         return self.checked(found)
 
     def all(self, *, with_ended: bool = False, of_kpi: str | None = None) -> list[Checked]:
         """Every target that this person sees, by deadline; those of KPIs that are gone from the catalogue are left out."""
+        return [self.checked(t) for t in self.seen(with_ended=with_ended, of_kpi=of_kpi)]
+
+    def seen(self, *, with_ended: bool = False, of_kpi: str | None = None) -> list[Target]:
+        """The same without how they stand, which takes a query each."""
         known = self.workspace.kpis
         with self.store.transaction(writes=False) as session:
             found = service.targets(session, with_ended=with_ended)
-        return [self.checked(t) for t in found if t.aim.kpi in known and of_kpi in {None, t.aim.kpi} and self._is_seen(t)]
+        return [t for t in found if t.aim.kpi in known and of_kpi in {None, t.aim.kpi} and self._is_seen(t)]
 
     def one(self, target_id: str) -> Checked:
         """That target; one that this person does not see is as unknown as one that is not there."""
+        return self.checked(self.known(target_id))
+
+    def known(self, target_id: str) -> Target:
+        """The same without how it stands."""
         with self.store.transaction(writes=False) as session:
             found = service.target(session, target_id)
         if not self._is_seen(found) or found.aim.kpi not in self.workspace.kpis:
             raise unknown("target", target_id, ())
-        return self.checked(found)
+        return found
 
     def objectives(self) -> list[service.Objective]:
         """What the targets are grouped by, by title."""
@@ -144,7 +153,8 @@ class Targets:
         calendar = self.workspace.place.calendar
         stands = standing(known, found.now, history, calendar)
         baseline = found.now.baseline
-        return Checked(found, known, stands, smart(known, found.aim, stands, None if baseline is None else float(baseline), self._day))
+        checks = smart(known, found.aim, stands, None if baseline is None else float(baseline), self._day)
+        return Checked(found, known, stands, checks, history.months or history.own)
 
     @property
     def _day(self) -> date:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from factories.boosting import boosted
-from factories.compared import customers, data, kpis
+from factories.compared import customers, data, kpis, targets
 from factories.compared.block import At, Compare, blocks, check_words
 from factories.markup import read
 from factories.served import Browser, Company, demo_company
@@ -22,7 +22,7 @@ from keepwell.core.errors import KeepwellError
 from keepwell.surfaces.web.app import all_routes
 
 pytestmark = [pytest.mark.slow, boosted]
-COMPARED: dict[tuple[str, str], Compare | str] = {**kpis.BLOCKS, **customers.BLOCKS, **data.BLOCKS}
+COMPARED: dict[tuple[str, str], Compare | str] = {**kpis.BLOCKS, **customers.BLOCKS, **data.BLOCKS, **targets.BLOCKS}
 PERIOD = "2026-10"
 # pages that show no number of the business, or only what another one shows
 NOT_WALKED = {
@@ -53,6 +53,7 @@ class Prepared:
     segment: str
     draft: str
     import_id: str
+    targets: tuple[str, ...]  # of a month, of a quarter's sum, of a region
     customers: tuple[str, ...]  # a company with others below it, a subscriber, the best buyer, one who has bought nothing
     mine: str
 
@@ -86,6 +87,8 @@ class Prepared:
         for customer in self.customers:
             yield from (f"/customers/{customer}", f"/customers/{customer}/timeline")
         yield from ("/segments", "/segments?state=tier&show=value", f"/segments/{self.segment}", f"/segments/build?{urlencode(RULE)}")
+        yield from ("/team", "/team?ended=yes", "/team/new", "/team/new?kpi=csat&value=90%25&by=2027-03")
+        yield from (f"/team/targets/{t}" for t in self.targets)
         yield from ("/retention", "/retention?measure=unbounded&by=kind", "/predictions")
         yield from (f"/predictions/{m['name']}" for m in self.company.surfaces.ask("models"))
         yield from ("/data", "/data/imports", f"/data/imports/{self.import_id}", f"/data/imports/{self.import_id}/undo", "/data/runs")
@@ -128,12 +131,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     # nobody is at work here, so nothing is sent
     sent = company.surfaces.ask("webhook", "send", "crm", "http://127.0.0.1:9/", "--on", "run.published")
     company.surfaces.ask("webhook", "test", sent["webhook_id"])
+    aims = (("nps", "40", "2027-03"), ("revenue", "900000", "2026-Q4"), ("orders", "100", "2027-02", "--of", "region=East"))
+    for kpi, value, by, *more in aims:
+        company.surfaces.ask("target", "set", kpi, value, "--by", by, "--why", "growth", *more)
+    aimed = tuple(t["target_id"] for t in company.surfaces.ask("target", "list"))
     parent = next(c["parent_id"] for c in told if c["parent_id"])
     payer = max(told, key=lambda c: float(c["paid_monthly"] or 0))["customer_id"]
     buyer = max(told, key=lambda c: float(c["net_amount"] or 0))["customer_id"]
     imported = company.surfaces.ask("imports")[-1]["import_id"]
     prospect = next(c["customer_id"] for c in told if c["net_amount"] is None)
-    return Prepared(company, segment, draft, imported, (parent, payer, buyer, prospect), mine)
+    return Prepared(company, segment, draft, imported, aimed, (parent, payer, buyer, prospect), mine)
 
 
 def _saved(browser: Browser) -> str:

@@ -26,6 +26,7 @@ PLACES = {
     "job_id": "job_none",
     "webhook_id": "sub_none",
     "view_id": "vew_none",
+    "target_id": "tgt_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

@@ -127,7 +127,8 @@ def attainment(baseline: float, value: float, aim: float) -> float | None:
     """
     if aim == baseline:
         return None
-    return (value - baseline) / (aim - baseline)
+    # nothing of a way that leads down is 0 too, not -0
+    return (value - baseline) / (aim - baseline) + 0.0
 
 
 def periods_until(calendar: Calendar, grain: Grain, after: Period, deadline: date) -> Sequence[Period]:

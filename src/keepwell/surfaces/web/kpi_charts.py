@@ -27,10 +27,13 @@ READING_COLUMNS = (
     "change_last_year",
     "change_last_year_is_real",
 )
+Target = tuple[str, float, str]  # words, value, style
 MOST_BARS, MOST_PARTS = 25, 6
 
 
-def trend_chart(visit: Visit, kpi: Kpi, readings: Sequence[Reading], *, name: str = "trend", events: Sequence[Mark] = ()) -> Chart:
+def trend_chart(
+    visit: Visit, kpi: Kpi, readings: Sequence[Reading], *, name: str = "trend", events: Sequence[Mark] = (), targets: Sequence[Target] = ()
+) -> Chart:
     """Values with their interval as a band, the benchmark dotted, a period that is not over with an empty mark."""
     points = [
         Point(
@@ -44,12 +47,11 @@ def trend_chart(visit: Visit, kpi: Kpi, readings: Sequence[Reading], *, name: st
         )
         for r in readings
     ]
-    targets = (
-        [(visit.say("kpi.benchmark", value=visit.figure(kpi.benchmark.value, kpi.unit)), kpi.benchmark.value, "benchmark")]
-        if kpi.benchmark
-        else []
-    )
-    drawn = trend(points, targets=targets, events=events) | {"share": kpi.unit is Unit.SHARE}
+    drawn_targets = list(targets)
+    if kpi.benchmark:
+        words = visit.say("kpi.benchmark", value=visit.figure(kpi.benchmark.value, kpi.unit))
+        drawn_targets.append((words, kpi.benchmark.value, "benchmark"))
+    drawn = trend(points, targets=drawn_targets, events=events) | {"share": kpi.unit is Unit.SHARE}
     return Chart(
         name, kpi.title[visit.locale], "trend", drawn, readings_sheet(visit, name, readings), figures=readings_figures(visit, kpi, readings)
     )

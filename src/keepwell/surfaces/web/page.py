@@ -37,6 +37,7 @@ PAGES = {
     "segment": "keepwell.surfaces.web.pages.segment:PAGE",
     "retention": "keepwell.surfaces.web.pages.retention:PAGE",
     "predictions": "keepwell.surfaces.web.pages.predictions:PAGE",
+    "team": "keepwell.surfaces.web.pages.team:PAGE",
     "data": "keepwell.surfaces.web.pages.data:PAGE",
     "jobs": "keepwell.surfaces.web.pages.jobs:PAGE",
     "settings": "keepwell.surfaces.web.pages.settings:PAGE",

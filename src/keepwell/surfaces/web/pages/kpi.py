@@ -12,6 +12,8 @@ from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.reading import Status
 from keepwell.surfaces.answers import Definition
 from keepwell.surfaces.sentences import by_in_words, member_in_words, sentence, signed
+from keepwell.surfaces.targets import Targets
+from keepwell.surfaces.web.aimed import Aimed, aimed, kept, lines, people
 from keepwell.surfaces.web.charts import Chart
 from keepwell.surfaces.web.kpi_charts import breakdown_chart, trend_chart, waterfall_chart
 from keepwell.surfaces.web.marks import Happened, happened, marks
@@ -47,6 +49,8 @@ class KpiPage:
     member: str
     query: str
     is_pinned: bool
+    targets: tuple[Aimed, ...]
+    may_set_targets: bool
     sheets: tuple[Sheet, ...]
 
 
@@ -60,7 +64,10 @@ def show(visit: Visit) -> KpiPage:
     by = visit.asked("by") if visit.asked("by") in dimensions else next(iter(dimensions), "")
     shown_readings = (until or list(readings))[-TREND_PERIODS:]
     events = happened(visit, found, shown_readings)
-    chart = trend_chart(visit, found, shown_readings, events=marks(visit, events))
+    desk = Targets(visit.workspace, visit.site.store)
+    aims = [kept(visit, desk, t) for t in desk.seen(of_kpi=found.name)]
+    names = people(visit) if aims else {}
+    chart = trend_chart(visit, found, shown_readings, events=marks(visit, events), targets=lines(visit, aims, which.grain))
     query = urlencode({"period": which.period.label, "compare": which.compare})
     return KpiPage(
         title=found.title[visit.locale],
@@ -74,6 +81,8 @@ def show(visit: Visit) -> KpiPage:
         member=visit.asked("member"),
         query=query,
         is_pinned=found.name in pins(visit).names,
+        targets=tuple(aimed(visit, c, names) for c in aims),
+        may_set_targets=visit.may(Capability.SET_TARGETS),
         sheets=(chart.sheet,),
     )
 
