@@ -59,6 +59,25 @@ def test_the_last_one_stays_and_a_kpi_that_is_none_is_refused(fresh: Company) ->
         assert _press(browser, "pin", "revenu") == 404
 
 
+@pytest.mark.parametrize(("who", "whose"), [("executive", ""), ("administrator", "everybody")])
+def test_what_cannot_be_pinned_is_told_on_the_page_of_pins_which_goes_on(fresh: Company, who: str, whose: str) -> None:
+    with fresh.browser(who) as browser:
+        before = _tiles(browser)
+        token = browser.token()
+        answer = browser.post("/pins", do="pin", kpi="discount_rate", whose=whose, form_token=token)
+        assert answer.status_code == 400
+        assert "7 readings can&#39;t stand on top of the Overview. Choose 1 to 6." in answer.text
+        assert f'name="back" value="/pins{"?whose=everybody" if whose else ""}"' in answer.text
+        assert re.findall(r'<li data-kpi="(\w+)"', answer.text.partition("</ol>")[0]) == before
+        assert _tiles(browser) == before
+        answer = browser.post("/pins", do="unpinn", kpi=before[0], whose=whose, form_token=token)
+        assert answer.status_code == 400
+        assert "There is no such thing to do" in answer.text
+        assert _tiles(browser) == before
+        assert _press(browser, "pin", before[0], whose=whose) == 303  # pressed twice
+        assert _tiles(browser) == before
+
+
 def test_an_administrator_chooses_for_all_who_chose_none(fresh: Company) -> None:
     with fresh.browser("administrator") as browser, fresh.browser("executive") as other:
         assert _press(other, "unpin", "revenue", whose="everybody") == 403

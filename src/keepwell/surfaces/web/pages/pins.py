@@ -9,13 +9,14 @@ from starlette.responses import Response
 
 from keepwell.access.pins import EVERYBODY, MOST_PINS, reset_pins, set_pins
 from keepwell.access.roles import Capability
-from keepwell.core.errors import unknown
+from keepwell.core.errors import WrongUseError, unknown
 from keepwell.core.periods import Grain
 from keepwell.metrics.kpi import Kpi
 from keepwell.surfaces.stored import readings_of_run
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.pinned import pins
+from keepwell.surfaces.web.problems import status_of
 from keepwell.surfaces.web.refusals import MayNotError
 from keepwell.surfaces.web.route import Door
 from keepwell.surfaces.web.tables import Sheet
@@ -38,12 +39,17 @@ class PinsPage:
     others: tuple[Kpi, ...]
     has_room: bool
     text: str
+    address: str  # where its forms lead back to
+    fault: tuple[str, str] | None = None  # why nothing came of what was pressed, and what to do
     sheets: tuple[Sheet, ...] = ()
 
 
 @ROUTES.page(PATH, Capability.SEE_KPIS, "pins.html")
 def choose(visit: Visit) -> PinsPage:
-    for_all, text = _is_for_all(visit, visit.asked("whose")), visit.asked("q")[:100].strip()
+    return _page(visit, visit.asked("q")[:100].strip(), visit.address_with(), for_all=_is_for_all(visit, visit.asked("whose")))
+
+
+def _page(visit: Visit, text: str, address: str, *, for_all: bool, fault: tuple[str, str] | None = None) -> PinsPage:
     known, chosen = visit.workspace.kpis, _chosen(visit, for_all=for_all)
     others = sorted((known[n] for n in _with_data(visit) if n in known and n not in chosen), key=lambda k: k.title[visit.locale])
     return PinsPage(
@@ -55,6 +61,8 @@ def choose(visit: Visit) -> PinsPage:
         tuple(k for k in others if text.casefold() in f"{k.title['en']} {k.title['zh']} {k.name}".casefold()),
         len(chosen) < MOST_PINS,
         text,
+        address,
+        fault,
     )
 
 
@@ -66,16 +74,22 @@ def press(
     whose: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = PATH,
 ) -> Response:
-    """Pin, unpin, move up or down, or reset; what is pressed counts at once."""
+    """Pin, unpin, move up or down, or reset; what is pressed counts at once. What can't be is told on the page of pins."""
     if not visit.may(Capability.SEE_KPIS):
         raise MayNotError("Your role may not do this.", "Ask an administrator if you need it.")
     for_all = _is_for_all(visit, whose)
     owner = EVERYBODY if for_all else visit.who.user_id
-    with visit.site.store.transaction() as session:
-        if do == "reset":
-            reset_pins(session, visit.at, visit.actor, owner)
-        else:
-            set_pins(session, visit.at, visit.actor, owner, _pressed(visit, _chosen(visit, for_all=for_all), do, kpi))
+    try:
+        with visit.site.store.transaction() as session:
+            if do == "reset":
+                reset_pins(session, visit.at, visit.actor, owner)
+            else:
+                set_pins(session, visit.at, visit.actor, owner, _pressed(visit, _chosen(visit, for_all=for_all), do, kpi))
+    except WrongUseError as error:
+        # a page that was open since before another tab pinned, or a program
+        address = f"{PATH}?whose={EVERYBODY}" if for_all else PATH
+        page = _page(visit, "", address, for_all=for_all, fault=(visit.told(error.message), visit.told(error.hint)))
+        return visit.html("pins.html", int(status_of(error)), page=page, title=page.title)
     return redirect(local_path(back, PATH))
 
 
@@ -88,6 +102,11 @@ def _is_for_all(visit: Visit, whose: str) -> bool:
 def _pressed(visit: Visit, chosen: Sequence[str], do: str, kpi: str) -> list[str]:
     if kpi not in visit.workspace.kpis:
         raise unknown("KPI", kpi, visit.workspace.kpis)
+    if do not in {"pin", "unpin", "up", "down"}:
+        raise WrongUseError(visit.say("pins.no_such"), visit.say("pins.no_such_hint"))
+    if do == "pin" and kpi in chosen:
+        # pressed twice: it keeps its place
+        return list(chosen)
     found = [n for n in chosen if n != kpi]
     if do == "pin":
         return [*found, kpi]
