@@ -2,9 +2,11 @@
 
 import re
 
+import httpx
 import pytest
 
-from factories.served import Company
+from factories.served import PASSWORD, Company
+from factories.serving import served
 from keepwell.access.roles import ROLES, Capability
 
 
@@ -39,6 +41,27 @@ def test_a_refresh_is_started_found_again_and_cancelled(company: Company) -> Non
     job_id = path.rpartition("/")[2]
     assert re.search(rf"started</td><td>refresh</td><td>{job_id}", audit)
     assert re.search(rf"cancelled</td><td>job</td><td>{job_id}", audit)
+
+
+def test_who_signs_out_hears_no_more_of_a_job_that_goes_on(company: Company) -> None:
+    company.cancel_jobs()
+    with served(company.app) as address, httpx.Client(base_url=address, timeout=30) as browser:
+
+        def token() -> str:
+            found = re.search(r'name="form_token" value="(\w+)"', browser.get("/sign-in", follow_redirects=True).text)
+            assert found
+            return found.group(1)
+
+        browser.post("/sign-in", data={"email": "operations@example.com", "password": PASSWORD, "form_token": token()})
+        path = browser.post("/data/refresh", data={"form_token": token()}).headers["location"]
+        with browser.stream("GET", f"{path}/events") as told:
+            lines = told.iter_lines()
+            assert "event: job" in lines
+            assert browser.post("/sign-out", data={"form_token": token()}).status_code == 303
+            # nobody is at work, so the job never ends, and without an end of the stream this would wait in vain
+            assert "event: over" not in lines
+        assert browser.get(f"{path}/events").headers["location"].startswith("/sign-in")
+    company.cancel_jobs()
 
 
 @pytest.mark.parametrize("day", ["soon", "2026-13-01"])

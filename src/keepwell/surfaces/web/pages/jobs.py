@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from keepwell.access.roles import Capability
+from keepwell.access.sign_in import signed_in_or_none
 from keepwell.core.errors import WrongUseError
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
@@ -28,6 +29,7 @@ A_PAGE = 20
 MINUTE = 60
 TENTHS_TELL = 10  # seconds
 LOOK_EVERY = 0.7  # seconds between two looks of a listener
+ASK_WHO_EVERY = 2.8  # seconds after which a listener's session is looked at again
 LONGEST = 3600.0  # seconds after which a listener asks anew
 COUNTED = ("read", "inserted", "updated", "unchanged", "removed", "rejected")
 TONES = {"done": "better", "failed": "worse", "running": "on", "cancelled": "warn", "queued": "", "waiting": ""}
@@ -250,7 +252,10 @@ def _lines(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 @ROUTES.get("/data/jobs/{job_id}/events", SEE)
 def events(visit: Here, job_id: str) -> Response:
-    """The job as it goes: server-sent events ``job`` with the part of the page that tells of it, whenever that changes, until it is over."""
+    """The job as it goes: server-sent events ``job`` with the part of the page that tells of it, whenever that changes, until it is over.
+
+    It ends within seconds of the session, of the account, and of the right to see jobs.
+    """
     del job_id
     _asked_job(visit)
     return StreamingResponse(
@@ -259,10 +264,14 @@ def events(visit: Here, job_id: str) -> Response:
 
 
 async def _told(visit: Visit) -> AsyncIterator[str]:
-    told, waited = "", 0.0
+    told, waited, asked = "", 0.0, 0.0
     # a browser whose connection broke asks again by itself
     yield "retry: 3000\n\n"
     while waited < LONGEST and not visit.site.jobs.is_ending:
+        if waited - asked >= ASK_WHO_EVERY:
+            asked = waited
+            if not await run_in_threadpool(_goes_on, visit):
+                return
         job, text = await run_in_threadpool(_part, visit)
         if text != told:
             told = text
@@ -275,6 +284,13 @@ async def _told(visit: Visit) -> AsyncIterator[str]:
             return
         await asyncio.sleep(LOOK_EVERY)
         waited += LOOK_EVERY
+
+
+def _goes_on(visit: Visit) -> bool:
+    """Whether this person is still signed in with this browser, and may still see jobs; looking is no use of the session."""
+    with visit.site.store.transaction(writes=False) as session:
+        user = signed_in_or_none(session, visit.site.clock.now(), visit.key)
+    return user is not None and user.may(SEE)
 
 
 def _part(visit: Visit) -> tuple[Job, str]:
