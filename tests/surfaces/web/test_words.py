@@ -1,11 +1,12 @@
 """Words of the pages: each in both languages, each that is asked for is there, none that nobody asks for."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from keepwell.core.settings import Locale
+from keepwell.core.settings import Locale, Settings
 from keepwell.surfaces import web
 from keepwell.surfaces.web.words import dictionary, say_in
 
@@ -23,6 +24,12 @@ def test_every_word_stands_in_both_languages_with_the_same_places() -> None:
         assert all(told.values()), name
         places = [set(re.findall(r"{(\w+)}", words)) for words in told.values()]
         assert places[0] == places[1], name
+
+
+@pytest.mark.parametrize("setting", [f.name for f in fields(Settings) if f.name != "store"])
+def test_every_setting_is_told_in_both_languages(setting: str) -> None:
+    # the address of the store may hold a password and is not shown
+    assert re.search(r"[\u4e00-\u9fff]", dictionary()[f"settings.about_{setting}"]["zh"])
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda p: str(p.relative_to(FOLDER)))
