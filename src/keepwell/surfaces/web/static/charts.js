@@ -122,14 +122,16 @@
       return {
         ...base(), grid: { left: d.y ? 26 : 8, right: 16, top: 8, bottom: 34, containLabel: true }, xAxis: { type: "category", data: d.columns, name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, splitArea: { show: false }, ...axis() }, yAxis: { type: "category", data: d.rows, inverse: d.inverse !== false, name: d.y, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, ...axis() },
         visualMap: { show: false, min: Math.min(...known, 0), max: most, inRange: { color: [colour("accent-soft"), colour("series-2"), colour("series-1")] } },
-        series: [{ type: "heatmap", data: d.cells.filter((c) => c.value !== null).map((c) => ({ value: [c.x, c.y, c.value], cell: c, label: { color: colour(c.value > most * 0.6 ? "paper" : "ink") } })), label: { show: d.labels !== false, fontSize: 11, formatter: (f) => f.data.cell.label }, itemStyle: { borderColor: colour("paper"), borderWidth: 1.5, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: colour("ink") } } }],
+        series: [{ type: "heatmap", data: d.cells.filter((c) => c.value !== null).map((c) => ({ value: [c.x, c.y, c.value], cell: c, label: { color: colour(c.value > most * 0.6 ? "paper" : "ink") } })), label: { show: d.labels !== false, fontSize: 11, formatter: (f) => f.data.cell.label },
+          // a label that is wider than its cell would lie over the next one's; the tip and the table tell it
+          labelLayout: (l) => (l.rect && l.labelRect.width > l.rect.width + 1 ? { x: -9999, y: -9999 } : {}), itemStyle: { borderColor: colour("paper"), borderWidth: 1.5, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: colour("ink") } } }],
         tooltip: tooltip((f) => tip([f.data.cell.title, f.data.cell.words, f.data.cell.more])),
       };
     },
     // who went from which group to which
     flow(d) {
       return {
-        ...base(), series: [{ type: "sankey", left: 8, right: d.right ?? 130, top: 12, bottom: 12, nodeAlign: "left", draggable: false, data: d.nodes.map((n, i) => ({ name: n.id, label: { formatter: n.name }, words: n.words, itemStyle: { color: series(n.colour ?? i) }, depth: n.depth })), links: d.links.map((l) => ({ source: l.from, target: l.to, value: l.value, words: l.words })), label: { color: colour("ink"), fontSize: 12 }, lineStyle: { color: "source", opacity: 0.28, curveness: 0.5 }, emphasis: { focus: "adjacency" } }],
+        ...base(), series: [{ type: "sankey", left: 8, right: d.right ?? 130, top: 12, bottom: 12, nodeAlign: "left", nodeGap: d.nodes.length > 24 ? 13 : 8, draggable: false, data: d.nodes.map((n, i) => ({ name: n.id, label: { formatter: n.name }, words: n.words, itemStyle: { color: series(n.colour ?? i) }, depth: n.depth })), links: d.links.map((l) => ({ source: l.from, target: l.to, value: l.value, words: l.words })), label: { color: colour("ink"), fontSize: 12 }, lineStyle: { color: "source", opacity: 0.28, curveness: 0.5 }, emphasis: { focus: "adjacency" } }],
         tooltip: tooltip((f) => tip([f.data.words])),
       };
     },
