@@ -119,10 +119,18 @@
     heat(d) {
       const known = d.cells.filter((c) => c.value !== null).map((c) => c.value);
       const most = Math.max(...d.cells.filter((c) => c.value !== null && !(d.light === true && c.x === 0)).map((c) => c.value), 0.0001);
+      const least = Math.min(...known, 0), shades = [colour("accent-soft"), colour("series-2"), colour("series-1")];
+      const light = (c) => { const [r, g, b] = echarts.color.parse(c).slice(0, 3).map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+      const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+      // whichever of the two is easier to read on the cell's own shade, in either theme
+      const written = (value) => {
+        const shade = echarts.color.lerp(Math.min(1, Math.max(0, (value - least) / (most - least))), shades);
+        return contrast(colour("paper"), shade) > contrast(colour("ink"), shade) ? colour("paper") : colour("ink");
+      };
       return {
         ...base(), grid: { left: d.y ? 26 : 8, right: 16, top: 8, bottom: 34, containLabel: true }, xAxis: { type: "category", data: d.columns, name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, splitArea: { show: false }, ...axis() }, yAxis: { type: "category", data: d.rows, inverse: d.inverse !== false, name: d.y, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, ...axis() },
-        visualMap: { show: false, min: Math.min(...known, 0), max: most, inRange: { color: [colour("accent-soft"), colour("series-2"), colour("series-1")] } },
-        series: [{ type: "heatmap", data: d.cells.filter((c) => c.value !== null).map((c) => ({ value: [c.x, c.y, c.value], cell: c, label: { color: colour(c.value > most * 0.6 ? "paper" : "ink") } })), label: { show: d.labels !== false, fontSize: 11, formatter: (f) => f.data.cell.label },
+        visualMap: { show: false, min: least, max: most, inRange: { color: shades } },
+        series: [{ type: "heatmap", data: d.cells.filter((c) => c.value !== null).map((c) => ({ value: [c.x, c.y, c.value], cell: c, label: { color: written(c.value) } })), label: { show: d.labels !== false, fontSize: 11, formatter: (f) => f.data.cell.label },
           // a label that is wider than its cell would lie over the next one's; the tip and the table tell it
           labelLayout: (l) => (l.rect && l.labelRect.width > l.rect.width + 1 ? { x: -9999, y: -9999 } : {}), itemStyle: { borderColor: colour("paper"), borderWidth: 1.5, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: colour("ink") } } }],
         tooltip: tooltip((f) => tip([f.data.cell.title, f.data.cell.words, f.data.cell.more])),
