@@ -21,7 +21,7 @@ from keepwell.metrics.reading import Reading, Status
 from keepwell.performance.scorecards.card import Card, Grade, Grades
 from keepwell.performance.scorecards.card_file import cards, read_card
 from keepwell.performance.scorecards.curve import CurveError, Versus, bent, straight
-from keepwell.performance.scorecards.scored import Scored, Without, scored
+from keepwell.performance.scorecards.scored import Given, Scored, Without, scored
 from keepwell.surfaces.scorecards import Scorecards
 
 D = Decimal
@@ -63,11 +63,11 @@ def card_of(folder: Path, text: str) -> Card:
     return read_card(path, built_in())
 
 
-def result(card: Card, *readings: Reading, judged: dict[str, D] | None = None) -> Scored:
+def result(card: Card, *readings: Reading, judged: dict[str, D] | None = None, aims: dict[str, D] | None = None) -> Scored:
     found: dict[str, Sequence[Reading]] = {}
     for r in readings:
         found[r.kpi] = [*found.get(r.kpi, ()), r]
-    return scored(card, OCTOBER, found, Calendar("UTC"), judged)
+    return scored(card, OCTOBER, found, Calendar("UTC"), Given(judged or {}, aims or {}))
 
 
 @pytest.mark.parametrize(("reading_", "points"), [(50, 0), (100, 0), (150, 50), (200, 100), (210, 110), (220, 120), (400, 120)])
@@ -266,3 +266,100 @@ def test_unknown_cards_and_faulty_files_are_told(shop: Surfaces) -> None:
     assert "company" in told
     with pytest.raises(KeepwellError, match="no month, quarter or year"):
         desk.scored("company", "2026-10-05")
+
+
+# ------------------------------------------------------------------ targets of the workspace
+
+
+@pytest.mark.parametrize(
+    ("floor", "target", "aim", "reading", "points"),
+    [
+        ("100", "200", "300", "200", 50),  # the floor stays, the way to the aim is twice as long
+        ("100", "200", "150", "125", 50),
+        ("100", "200", "50", "0", 50),  # an aim below the floor: the way keeps its length, -50 to 50
+        ("10", "0", "5", "7.5", 50),  # less is better: from 10 down to 5
+    ],
+)
+def test_a_target_of_the_workspace_moves_the_full_points(floor: str, target: str, aim: str, reading: str, points: int) -> None:
+    better = Better.UP if D(floor) < D(target) else Better.DOWN
+    curve = straight(D(floor), D(target), better).aimed(Fraction(D(aim)))
+    assert curve.points(Fraction(D(reading))) == points
+    assert curve.target() == Fraction(D(aim))
+    assert curve.points(Fraction(D(aim))) == 100
+
+
+def test_a_relative_curve_is_aimed_from_its_floor() -> None:
+    # 0.8 to 1.05 of 1000 are 800 to 1050; the aim 1300: 1050 is half of the way
+    curve = straight(D("0.8"), D("1.05"), Better.UP, versus=Versus.LAST_YEAR).aimed(Fraction(1300), Fraction(1000))
+    assert curve.points(Fraction(1050)) == 50
+
+
+def test_a_card_shows_the_workspaces_target_where_there_is_one(tmp_path: Path) -> None:
+    card = card_of(tmp_path, TWO.replace("MISSING", ""))
+    found = result(card, reading("revenue", 10, "150"), aims={"revenue": D(150)})
+    item = found.items[0]
+    assert (item.points, item.target) == (D(100), D(150))
+    assert item.is_aimed
+    assert (found.items[1].is_aimed, found.items[1].target) == (False, None)
+
+
+def test_targets_of_the_store_stand_on_the_card_as_they_stood_then(shop: Surfaces) -> None:
+    # 2026-10 is over: a target for later tells of the months on its way only
+    shop.ask("target", "set", "revenue", "90", "--by", "2030-10")
+    rows = {r["item"]: r for r in shop.ask("scorecard", "two", "--period", "2026-10")}
+    assert rows["revenue"]["is_aimed"] is False
+    shown = shop.ask("target", "list")[0]
+    first = shown["path"][0]
+    rows = {r["item"]: r for r in shop.ask("scorecard", "two", "--period", first["period"])}
+    assert (rows["revenue"]["target"], rows["revenue"]["is_aimed"]) == (first["value"], True)
+
+
+# ------------------------------------------------------------------ published cards
+
+
+def test_a_published_card_stays_whatever_changes_after_it(shop: Surfaces) -> None:
+    told = shop.ask("scorecard", "two", "--period", "2026-10", "--publish", "--mark", "familiarity=8", "--note", "first")
+    rows = {r["item"]: r for r in told["rows"]}
+    assert (rows["familiarity"]["points"], told["marks"], told["version"]) == (80, {"familiarity": "8"}, 1)
+    same = shop.ask("scorecard", "two", "--period", "2026-10", "--restated")
+    assert (same["rows"], same["restated"]) == (told["rows"], [])
+    # the card is defined otherwise, and a late order comes
+    file = shop.folder / "scorecards" / "two.yaml"
+    changed = (
+        file.read_text(encoding="utf-8")
+        .replace("version: 1", "version: 2")
+        .replace("weight: 60", "weight: 70")
+        .replace("weight: 40", "weight: 30")
+    )
+    file.write_text(changed, encoding="utf-8")
+    late = {
+        "order_id": "l8",
+        "customer_id": "bob",
+        "ordered_at": "2026-10-21 10:00:00",
+        "status": "completed",
+        "amount": 50,
+        "currency": "CNY",
+    }
+    shop.bring("orders", [late])
+    shop.ask("refresh", "--as-of", "2026-10-31")
+    again = shop.ask("scorecard", "two", "--period", "2026-10", "--restated")
+    assert again["rows"] == told["rows"]
+    assert again["definition"] == told["definition"]
+    differing = {r["item"]: r for r in again["restated"]}
+    assert differing["revenue"]["differs"] == ["value", "points", "share", "adds"]
+    assert (differing["revenue"]["before"]["value"], differing["revenue"]["now"]["value"]) == (150, 200)
+    assert {"familiarity", "total"} <= set(differing)
+
+
+def test_a_card_is_published_once_and_only_when_its_period_is_over(shop: Surfaces) -> None:
+    shop.ask("scorecard", "two", "--period", "2026-10", "--publish")
+    for wrong, message in (
+        (["--period", "2026-10", "--publish"], "published already"),
+        (["--period", "2031-01", "--publish"], "not over yet"),
+        (["--period", "2026-09", "--publish", "--mark", "familarity=3"], "no item 'familarity'"),
+        (["--period", "2026-09", "--publish", "--mark", "familiarity=11"], "no mark of familiarity"),
+        (["--period", "2026-09", "--publish", "--mark", "familiarity"], "is no mark"),
+        (["--period", "2026-09", "--restated"], "no published scorecard named"),
+    ):
+        with pytest.raises(KeepwellError, match=message):
+            shop.ask("scorecard", "two", *wrong)

@@ -2,20 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from keepwell.access.audit import Actor
 from keepwell.core.clock import local_day
-from keepwell.core.errors import KeepwellError, WrongUseError, unknown
-from keepwell.core.periods import Grain, Period
+from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean, unknown
+from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.yaml_file import YamlError
 from keepwell.lake import runs
 from keepwell.lake.runs import Run
 from keepwell.metrics.reading import Reading
+from keepwell.performance.scorecards import published
 from keepwell.performance.scorecards.card import Card, Grade, Item
 from keepwell.performance.scorecards.card_file import FOLDER, cards, read_card
-from keepwell.performance.scorecards.scored import MEAN_OF, Scored, ScoredItem, scored
+from keepwell.performance.scorecards.published import NewCard, PublishedCard, Restated
+from keepwell.performance.scorecards.scored import MEAN_OF, Given, Scored, ScoredItem, scored
+from keepwell.performance.targets.service import targets
+from keepwell.performance.targets.standing import expected_of
+from keepwell.performance.targets.target import ScopeKind
+from keepwell.store.db import Database
 from keepwell.surfaces.answers import plain
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.stored import readings_of_run
@@ -28,6 +35,7 @@ class Scorecards:
     """The cards that are shipped and the workspace's own (files in its folder ``scorecards``), as one person sees them."""
 
     workspace: Workspace
+    store: Database | None = None  # without it there are no targets, and nothing can be published
 
     def all(self, problems: list[YamlError] | None = None) -> dict[str, Card]:
         """Every card by name; faulty own ones are left out and noted in ``problems``."""
@@ -47,14 +55,75 @@ class Scorecards:
     def scored(
         self, name: str, period: str = "last-month", *, as_known: date | None = None, judged: Mapping[str, Decimal] | None = None
     ) -> Scored:
-        """A card for a month, quarter or year, from the published run, or from the last one that was published on ``as_known`` or before."""
-        card = self.card(name)
-        run = self._run(as_known)
-        span = self.workspace.place.calendar.parse(period, today=run.as_of if as_known else self.workspace.today)
+        """A card for a month, quarter or year, from the published run, or from the last one that was published on ``as_known`` or before.
+
+        Targets of the company take the place of the card's, as they stand, or stood at the end of that day.
+        """
+        card, run = self.card(name), self._run(as_known)
+        at = self._period(period, run.as_of if as_known else self.workspace.today)
+        given = Given(_checked_marks(card, judged or {}), self._aims(card, at, as_known))
+        return scored(card, at, self._readings(card, run, at), self.workspace.place.calendar, given)
+
+    def publish(
+        self, at: datetime, actor: Actor, name: str, period: str, judged: Mapping[str, Decimal] | None = None, note: str | None = None
+    ) -> PublishedCard:
+        """Keep the card of a period that is over, as it is today, for good."""
+        found, run = self.scored(name, period, judged=judged), self._run(None)
+        if found.is_open or found.period.end >= self.workspace.today:
+            raise WrongUseError(f"{found.period.label} is not over yet.", "Publish it once all its readings are there.")
+        marks = {item: f"{mark:f}" for item, mark in (judged or {}).items()}
+        new = NewCard(
+            name, found.card.version, found.period.label, found.period.start, run.run_id, card_json(found.card), marks, rows_of(found), note
+        )
+        with self._store().transaction() as session:
+            return published.publish(session, at, actor, new)
+
+    def published(self, name: str | None = None) -> list[PublishedCard]:
+        """Cards as they were published, the latest period first. Who sees a part of the customers sees none: they tell of the whole."""
+        if not self.workspace.scope.is_whole:
+            return []
+        with self._store().transaction(writes=False) as session:
+            return published.published(session, name)
+
+    def restated(self, name: str, period: str) -> tuple[PublishedCard, list[Restated]]:
+        """A published card, and what comes to something else today: readings that were corrected, targets, weights or curves that changed."""
+        at = self._period(period, self.workspace.today)
+        if not self.workspace.scope.is_whole:
+            raise unknown("published scorecard", f"{name} {at.label}", ())
+        with self._store().transaction(writes=False) as session:
+            before = published.published_card(session, name, at.label)
+        known = self.card(name)
+        marks = {i.name: Decimal(before.card.marks[i.name]) for _, i in known.items if i.name in before.card.marks}
+        return before, published.restated(before.card.rows, rows_of(self.scored(name, at.label, judged=marks)))
+
+    def _store(self) -> Database:
+        if self.store is None:
+            raise ValueError("published cards need the store")
+        return self.store
+
+    def _period(self, period: str, today: date) -> Period:
+        span = self.workspace.place.calendar.parse(period, today=today)
         if span.grain not in GRAINS or ".." in span.label:
             raise WrongUseError(f"{period} is no month, quarter or year.", "Write 2026-10, 2026-Q3 or 2026.")
-        at = Period(span.label, span.grain, span.start, span.end)
-        return scored(card, at, self._readings(card, run, at), self.workspace.place.calendar, judged)
+        return Period(span.label, span.grain, span.start, span.end)
+
+    def _aims(self, card: Card, period: Period, as_known: date | None) -> dict[str, Decimal]:
+        """What the company's targets expect of the period, by KPI; where several do, the one whose deadline is next."""
+        if self.store is None or not self.workspace.scope.is_whole:
+            return {}
+        place = self.workspace.place
+        at = place.calendar.instants(Span("", Grain.DAY, as_known, as_known))[1] if as_known else self.workspace.clock.now()
+        with self.store.transaction(writes=False) as session:
+            found = targets(session, with_ended=as_known is not None)
+        made: dict[str, Decimal] = {}
+        for target in found:
+            version = target.as_known(at)
+            if version is None or target.aim.slice.kind is not ScopeKind.COMPANY or target.aim.kpi not in card.kpis:
+                continue
+            expected = expected_of(version, period, place.calendar)
+            if expected is not None:
+                made.setdefault(target.aim.kpi, expected)
+        return made
 
     def _run(self, as_known: date | None) -> Run:
         if as_known is None:
@@ -87,6 +156,16 @@ class Scorecards:
         return made
 
 
+def _checked_marks(card: Card, judged: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+    manual = {i.name: i.manual.most for _, i in card.items if i.manual is not None}
+    for item, mark in judged.items():
+        if item not in manual:
+            raise WrongUseError(f"{card.name} has no item {item!r} that is judged.", did_you_mean(item, manual) or "It has none.")
+        if not mark.is_finite() or not 0 <= mark <= manual[item]:
+            raise WrongUseError(f"{mark} is no mark of {item}.", f"Give 0 to {manual[item]}.")
+    return judged
+
+
 def card_json(card: Card) -> dict[str, Any]:
     """A card's definition as JSON."""
     return {
@@ -112,6 +191,24 @@ def _item_json(item: Item) -> dict[str, Any]:
     if item.manual is not None:
         made["manual"] = {"title": dict(item.manual.title), "most": plain(item.manual.most), "guidance": dict(item.manual.guidance)}
     return made
+
+
+def published_json(found: PublishedCard) -> dict[str, Any]:
+    """A published card in plain values."""
+    card = found.card
+    return {
+        "card_id": found.card_id,
+        "name": card.name,
+        "version": card.version,
+        "period": card.period,
+        "run_id": card.run_id,
+        "published_at": found.published_at.isoformat(),
+        "published_by": found.published_by,
+        "note": card.note,
+        "marks": dict(card.marks),
+        "rows": [dict(r) for r in card.rows],
+        "definition": dict(card.definition),
+    }
 
 
 def rows_of(found: Scored) -> list[dict[str, Any]]:
@@ -146,6 +243,7 @@ def _row(item: ScoredItem) -> dict[str, Any]:
         "change_previous_is_real": reading.change_previous_is_real if reading else None,
         "baseline": item.baseline,
         "target": item.target,
+        "is_aimed": item.is_aimed,
         "points": item.points,
         "points_low": item.low,
         "points_high": item.high,

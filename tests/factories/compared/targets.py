@@ -4,6 +4,7 @@ from typing import Any
 
 from factories.compared.block import At, Compare
 from factories.markup import Element, rows_of
+from factories.shown import says
 from factories.told import Told, alike, same
 
 NUMBERS = ("baseline", "value", "expected", "target", "forecast", "probability")
@@ -74,7 +75,12 @@ def way(told: Told, at: At, block: Element) -> None:
 
 
 def versions(told: Told, at: At, block: Element) -> None:
-    assert len(rows_of(block)) == len(_one(told, at)["versions"])
+    """The newest first: its number, and what it asks."""
+    rows = [[cell.text for cell in row.all("td")] for row in block.all("tr")[1:]]
+    kept = list(reversed(_one(told, at)["versions"]))
+    assert [r[0] for r in rows] == [str(v["version"]) for v in kept]
+    for row, version in zip(rows, kept, strict=True):
+        assert says(row[2], version["target"]), (row, version)
 
 
 BLOCKS: dict[tuple[str, str], Compare | str] = {

@@ -231,3 +231,20 @@ def test_what_no_file_and_no_calendar_can_hold_is_refused(company: Company) -> N
     with company.browser("operations") as browser:
         for path in ("/?run=", "/kpi/revenue?run=", "/customers?run=", "/data/runs?run=", "/data/imports/"):
             assert browser.get(path + "r" * 3000).status_code < 500, path
+
+
+def test_a_card_is_published_by_who_sets_targets_and_read_by_who_sees_the_whole(company: Company) -> None:
+    with company.program(company.token("analyst")) as program:
+        assert program.post("/api/v1/scorecards/company/published", json={"period": "2026-05"}).status_code == 403
+    with company.program(company.token("operations")) as program:
+        made = program.post("/api/v1/scorecards/company/published", json={"period": "2026-05", "note": "as agreed"})
+        assert made.status_code == 201
+        assert program.post("/api/v1/scorecards/company/published", json={"period": "2026-05"}).status_code == 400
+        told = program.get("/api/v1/scorecards/company/published/2026-05").json()
+        assert (told["rows"], told["restated"]) == (made.json()["rows"], [])
+        assert [c["period"] for c in program.get("/api/v1/scorecards/company/published").json()["data"]] == ["2026-05"]
+        assert program.get("/api/v1/scorecards/company/published/2026-04").status_code == 404
+    mine = Scorecards(company.surfaces.python.seen_by(Scope(Rows.OWN, "E1")), company.app.state.site.store)
+    assert mine.published() == []
+    with pytest.raises(UnknownError):
+        mine.restated("company", "2026-05")

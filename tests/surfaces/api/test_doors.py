@@ -20,6 +20,7 @@ PLACES = {
     "webhook_id": "sub_none",
     "view_id": "vew_none",
     "target_id": "tgt_none",
+    "period": "2026-05",
     "objective_id": "obj_none",
 }
 PARAMETERS = {"/readings": {"kpi": "revenue"}, "/search": {"q": "c"}}

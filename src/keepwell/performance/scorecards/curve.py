@@ -12,6 +12,7 @@ from keepwell.metrics.kpi import Better
 
 FULL = Fraction(100)  # points at the target
 MOST_POINTS = 150
+LEAST_STRETCH = Fraction(1, 4)  # of the way from floor to target that a target of the workspace leaves
 
 
 class Versus(StrEnum):
@@ -62,6 +63,23 @@ class Curve:
         if self.better is Better.DOWN:
             return max(full)
         return min(full)
+
+    def aimed(self, aim: Fraction, baseline: Fraction | None = None) -> "Curve":
+        """The curve with full points at ``aim``: stretched from its floor, which stays; shifted where the aim is not well beyond the floor.
+
+        A curve about a value, and one that never gives full points, stay as they are. A relative curve becomes one of readings.
+        """
+        before = self.target(baseline)
+        knots = self._at(baseline)
+        if before is None or self.better is Better.TARGET:
+            return self
+        floor = knots[-1][0] if self.better is Better.DOWN else knots[0][0]
+        stretch = (aim - floor) / (before - floor) if before != floor else Fraction(0)
+        if stretch >= LEAST_STRETCH:
+            moved = [(floor + (x - floor) * stretch, y) for x, y in knots]
+        else:
+            moved = [(x + aim - before, y) for x, y in knots]
+        return Curve(tuple(moved), self.better)
 
     def _at(self, baseline: Fraction | None) -> tuple[tuple[Fraction, Fraction], ...]:
         if self.versus is Versus.ABSOLUTE:

@@ -1,7 +1,7 @@
 """A scorecard for a period: the points of each item, the total, the grade, and how sure they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -9,6 +9,7 @@ from fractions import Fraction
 from math import sqrt
 
 from keepwell.core.periods import Calendar, Period
+from keepwell.metrics.kpi import Better
 from keepwell.metrics.reading import PLACES, Reading, Status
 from keepwell.performance.scorecards.card import Card, Grade, Item, Missing, Perspective
 from keepwell.performance.scorecards.curve import FULL, Versus
@@ -44,6 +45,7 @@ class ScoredItem:
     share: Decimal
     adds: Decimal | None
     without: Without | None
+    is_aimed: bool = False  # the target is the workspace's, not the card's
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,23 @@ class _Line:
     points: Fraction | None
     ends: tuple[Fraction, Fraction] | None
     without: Without | None
+    aim: Fraction | None = None
 
 
-def scored(
-    card: Card, period: Period, readings: Mapping[str, Sequence[Reading]], calendar: Calendar, judged: Mapping[str, Decimal] | None = None
-) -> Scored:
+@dataclass(frozen=True)
+class Given:
+    """What is known beside the readings, by item: marks of what assessors judge, and what the workspace's targets expect of the period."""
+
+    judged: Mapping[str, Decimal] = field(default_factory=dict)
+    aims: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+def scored(card: Card, period: Period, readings: Mapping[str, Sequence[Reading]], calendar: Calendar, given: Given = Given()) -> Scored:
     """The card for a period.
 
-    ``readings`` are series by KPI at the period's grain, with the periods that baselines need; ``judged`` are marks of manual items.
+    ``readings`` are series by KPI at the period's grain, with the periods that baselines need. A target of the workspace takes the place of the card's.
     """
-    lines = [_line(p, i, period, readings, calendar, judged or {}) for p, i in card.items]
+    lines = [replace(_line(p, i, period, readings, calendar, given), aim=_aim_or_none(i, given)) for p, i in card.items]
     weighing = _weights(card, lines)
     known = sum((line.weight for line in lines if line.points is not None), Fraction(0)) * 100
     has_total = weighing is not None and known >= Fraction(card.least_known)
@@ -128,11 +137,11 @@ def _line(
     period: Period,
     readings: Mapping[str, Sequence[Reading]],
     calendar: Calendar,
-    judged: Mapping[str, Decimal],
+    given: Given,
 ) -> _Line:
     weight = Fraction(perspective.weight) * Fraction(item.weight) / _sum(perspective) / 100
     if item.manual is not None:
-        mark = judged.get(item.name)
+        mark = given.judged.get(item.name)
         points = None if mark is None else Fraction(mark) / Fraction(item.manual.most) * 100
         return _Line(perspective, item, weight, None, None, mark, points, None, Without.NOT_JUDGED if mark is None else None)
     found = {r.period_start: r for r in readings.get(item.name, ())}
@@ -144,13 +153,20 @@ def _line(
     baseline = _baseline(item.curve.versus, period, found, calendar)
     if item.curve.versus is not Versus.ABSOLUTE and (baseline is None or baseline <= 0):
         return _Line(perspective, item, weight, reading, baseline, None, None, None, Without.NO_BASELINE)
-    curve = item.curve
+    curve, aim = item.curve, _aim_or_none(item, given)
+    if aim is not None:
+        curve = curve.aimed(aim, baseline)
     points = curve.points(Fraction(reading.value), baseline)
     ends = None
     if reading.ci_low is not None and reading.ci_high is not None:
         low, high = (Fraction(str(end)) for end in (reading.ci_low, reading.ci_high))
         ends = curve.span(min(low, Fraction(reading.value)), max(high, Fraction(reading.value)), baseline)
     return _Line(perspective, item, weight, reading, baseline, None, points, ends, None)
+
+
+def _aim_or_none(item: Item, given: Given) -> Fraction | None:
+    aim = given.aims.get(item.name) if item.curve is not None and item.curve.better is not Better.TARGET else None
+    return None if aim is None else Fraction(aim)
 
 
 def _sum(perspective: Perspective) -> Fraction:
@@ -207,7 +223,7 @@ def _within(total: Fraction) -> Fraction:
 def _scored_item(line: _Line, weight: Fraction | None) -> ScoredItem:
     curve = line.item.curve
     has_target = curve is not None and (curve.versus is Versus.ABSOLUTE or (line.baseline is not None and line.baseline > 0))
-    target = curve.target(line.baseline) if curve is not None and has_target else None
+    target = line.aim if line.aim is not None else curve.target(line.baseline) if curve is not None and has_target else None
     low, high = line.ends or (None, None)
     return ScoredItem(
         line.perspective.name,
@@ -222,6 +238,7 @@ def _scored_item(line: _Line, weight: Fraction | None) -> ScoredItem:
         _decimal(line.weight * 100),
         None if weight is None else _decimal(weight * (line.points or 0)),
         line.without,
+        line.aim is not None,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 from keepwell.core.periods import Calendar, Grain, Period
@@ -108,6 +109,23 @@ def standing(kpi: Kpi, version: Version, history: History, calendar: Calendar) -
     told = forecasts(points, [p.start for p in ahead], before, is_amount=is_amount(kpi)) if ahead else ()
     forecast = told[-1] if told else None
     return _judged(kpi, version, label, last.value, None if expected is None else float(expected), attained, forecast)
+
+
+def expected_of(version: Version, period: Period, calendar: Calendar) -> Decimal | None:
+    """What a target's way expects of a period: its own step, or of months that add up to the target's period the sum of the period's months.
+
+    None where the way does not tell of it.
+    """
+    own = version.expected(period.start) if version.aim.grain is period.grain else None
+    if own is not None and any(s.period == period.label for s in version.path):
+        return own
+    of_months = {s.start: s.value for s in version.path if s.period == calendar.label(Grain.MONTH, s.start)}
+    months = [p.start for p in calendar.periods(Grain.MONTH, period.start, period.end)]
+    if version.aim.grain is Grain.MONTH and period.grain is not Grain.MONTH:
+        return None  # months of a share or a level do not add up
+    if not months or any(m not in of_months for m in months):
+        return None
+    return sum((of_months[m] for m in months), Decimal(0))
 
 
 def _of_a_sum(kpi: Kpi, version: Version, months: Sequence[Point], calendar: Calendar) -> Standing:

@@ -1,21 +1,27 @@
 """The command about scorecards: which there are, and what one comes to."""
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from keepwell.core.errors import WrongUseError
 from keepwell.core.settings import Settings
 from keepwell.metrics.kpi import Kpi
 from keepwell.performance.scorecards.scored import Scored, ScoredItem
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.figures import change_words, figure
-from keepwell.surfaces.scorecards import Scorecards, rows_of
 from keepwell.surfaces.words import words_of
+
+if TYPE_CHECKING:
+    from keepwell.surfaces.scorecards import Scorecards
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,12 +36,85 @@ def show_scorecard(
     as_known: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As it was known at the end of that day.", show_default=False)
     ] = None,
+    marks: Annotated[
+        list[str] | None, typer.Option("--mark", help="A mark of an item that is judged: familiarity=7; may be given several times.")
+    ] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="Keep the card as it is today, for good.")] = False,
+    note: Annotated[str | None, typer.Option(help="With --publish: what to say of it.")] = None,
+    restated: Annotated[bool, typer.Option("--restated", help="The card as it was published, and what differs today.")] = False,
     format_: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """Show what a scorecard comes to: points by KPI, the total, the grade."""
+    """Show what a scorecard comes to: points by KPI, the total, the grade; publish it; compare a published one with today."""
+    # other commands do not wait for the store's libraries
+    from keepwell.access.audit import Actor  # noqa: PLC0415 - see above
+    from keepwell.access.console import person  # noqa: PLC0415 - see above
+    from keepwell.store.db import store_of  # noqa: PLC0415 - see above
+    from keepwell.surfaces.scorecards import Scorecards, published_json  # noqa: PLC0415 - see above
+
     workspace = opened(context)
-    desk, settings = Scorecards(workspace), workspace.place.settings
+    settings = workspace.place.settings
+    with store_of(workspace.place) as store:
+        desk = Scorecards(workspace, store)
+        if name is not None and restated:
+            _restated(desk, name, period, settings, format_, output)
+            return
+        if name is not None and publish:
+            made = desk.publish(workspace.clock.now(), Actor(None, person()), name, period, marks_of(marks or []), note)
+            told = published_json(made)
+            answer(told["rows"], lambda: Text(told["card_id"]), format_, output, as_json=told)
+            return
+        _shown(desk, name, period, as_known, marks_of(marks or []), format_, output)
+
+
+def marks_of(given: list[str]) -> dict[str, Decimal]:
+    """Marks as they are written, ``item=7``."""
+    found = {}
+    for text in given:
+        item, equals, mark = text.partition("=")
+        try:
+            found[item.strip()] = Decimal(mark)
+        except InvalidOperation:
+            equals = ""
+        if not equals:
+            raise WrongUseError(f"{text!r} is no mark.", "Write item=7.")
+    return found
+
+
+def _restated(desk: "Scorecards", name: str, period: str, settings: Settings, format_: Format, output: Path | None) -> None:
+    from keepwell.surfaces.scorecards import published_json  # noqa: PLC0415 - as above
+
+    before, differing = desk.restated(name, period)
+    word = words_of(settings.locale)
+
+    def table() -> Group:
+        made = Table(box=None, pad_edge=False)
+        for column in ("item", "differs", "before", "now"):
+            made.add_column(word(f"scorecard_{column}"))
+        for r in differing:
+            for c in r.differs:
+                cells = ("" if side is None or side.get(c) is None else str(side[c]) for side in (r.before, r.now))
+                made.add_row(Text(r.item), c, *cells)
+        said = word("scorecard_published").format(period=before.card.period, at=f"{before.published_at:%Y-%m-%d}", n=len(differing))
+        return Group(Text(said, style="bold"), made)
+
+    rows = [asdict(r) for r in differing]
+    answer(rows, table, format_, output, as_json=published_json(before) | {"restated": rows})
+
+
+def _shown(
+    desk: "Scorecards",
+    name: str | None,
+    period: str,
+    as_known: datetime | None,
+    marks: dict[str, Decimal],
+    format_: Format,
+    output: Path | None,
+) -> None:
+    from keepwell.surfaces.scorecards import rows_of  # noqa: PLC0415 - as above
+
+    workspace = desk.workspace
+    settings = workspace.place.settings
     if name is None:
         problems: list[Any] = []
         cards = desk.all(problems)
@@ -46,7 +125,7 @@ def show_scorecard(
         rows += [{"name": None, "title": None, "version": None, "items": None, "problem": str(p.message)} for p in problems]
         answer(rows, lambda: _list(rows, settings), format_, output)
         return
-    found = desk.scored(name, period, as_known=as_known.date() if as_known else None)
+    found = desk.scored(name, period, as_known=as_known.date() if as_known else None, judged=marks)
     answer(rows_of(found), lambda: _card(found, workspace.kpis, settings), format_, output)
 
 

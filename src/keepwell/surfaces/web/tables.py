@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -137,11 +138,8 @@ def streamed(sheet: Sheet, rows: Iterable[Sequence[Any]], kind: str, name: str) 
     headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
     if kind == CSV:
         return StreamingResponse(csv_parts(sheet, rows), headers=headers, media_type=KINDS[CSV])
-    folder = TemporaryDirectory(prefix="keepwell-export-")
-    file = Path(folder.name) / "sheet.xlsx"
-    try:
+    with ExitStack() as until_sent:
+        file = Path(until_sent.enter_context(TemporaryDirectory(prefix="keepwell-export-"))) / "sheet.xlsx"
         write_xlsx(sheet, rows, file)
-    except BaseException:
-        folder.cleanup()
-        raise
-    return FileResponse(file, headers=headers, media_type=KINDS[XLSX], background=BackgroundTask(folder.cleanup))
+        kept = until_sent.pop_all()
+    return FileResponse(file, headers=headers, media_type=KINDS[XLSX], background=BackgroundTask(kept.close))
