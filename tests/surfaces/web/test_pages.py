@@ -188,3 +188,12 @@ def test_an_empty_workspace_begins_with_three_steps(tmp_path: Path) -> None:
         for path in ("/", "/scorecard", "/customers", "/retention", "/predictions", "/kpi/revenue"):
             assert browser.get(path).status_code == 200, path
         assert all(words in browser.get("/").text for words in ("Bring data", "Check", "See"))
+
+
+def test_no_table_of_a_model_is_headed_by_a_code(company: Company) -> None:
+    with company.browser("analyst") as browser:
+        paths = set(re.findall(r'href="(/predictions/\w+)"', browser.get("/predictions").text))
+        assert "/predictions/rfm" in paths
+        for path in paths:
+            heads = re.findall(r"<th[^>]*>([^<]*)</th>", browser.get(path, accept_language="zh").text)
+            assert not [h for h in heads if re.fullmatch(r"[a-z_]+", h)], path

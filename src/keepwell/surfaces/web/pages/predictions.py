@@ -169,6 +169,6 @@ def _table(visit: Visit, name: str, rows: Sequence[Mapping[str, Any]]) -> Sheet:
     names = [n for n in rows[0] if n != "shares"]
     return Sheet(
         name,
-        tuple(Column(n, visit.word_or(f"row_{n}", n), isinstance(rows[0][n], int | float)) for n in names),
+        tuple(Column(n, visit.word_or(f"row_{n}", visit.word_or(n, n)), isinstance(rows[0][n], int | float)) for n in names),
         [[r[n] for n in names] for r in rows],
     )
