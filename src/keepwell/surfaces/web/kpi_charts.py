@@ -29,6 +29,7 @@ READING_COLUMNS = (
 )
 Target = tuple[str, float, str]  # words, value, style
 MOST_BARS, MOST_PARTS = 25, 6
+MOST_LOW = 4  # parts of a change that a chart of usual height holds
 
 
 def trend_chart(
@@ -164,7 +165,8 @@ def waterfall_chart(visit: Visit, kpi: Kpi, found: Explanation, part: Decomposit
         ]
         for p in ranked
     ]
-    return Chart("why", visit.say("kpi.why"), "waterfall", drawn, Sheet("why", columns, rows), figures=figures)
+    height = "high" if len(parts) > MOST_LOW else "middle"
+    return Chart("why", visit.say("kpi.why"), "waterfall", drawn, Sheet("why", columns, rows), height=height, figures=figures)
 
 
 def tone(part: Driver, kpi: Kpi) -> str:

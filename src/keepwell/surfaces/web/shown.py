@@ -14,6 +14,7 @@ TREND_PERIODS = 12
 WIDTH, HEIGHT = 120.0, 32.0  # of the small line, in its own units
 MARGIN = 3.0
 ENOUGH = 0.95  # of the rows bring what the KPI needs
+LEAST_TOLD = 0.005  # less would be told as 0 percent
 LATE = timedelta(days=7)
 
 
@@ -155,7 +156,7 @@ def _data(reading: Reading, visit: Visit) -> tuple[str, str]:
     """How far the data behind a reading are there, and in words."""
     say = visit.say
     if reading.coverage is not None and reading.coverage < ENOUGH:
-        return "thin", say("kpi.thin", share=f"{reading.coverage:.0%}")
+        return "thin", thin_words(reading.coverage, visit)
     run = visit.run_or_none
     if reading.fresh_until is not None and run is not None:
         due = min(run.as_of, reading.period_end)
@@ -174,3 +175,8 @@ def change_of(amount: Decimal, kpi: Kpi, visit: Visit) -> str:
 def is_solid(reading: Reading) -> bool:
     """Whether the reading rests on enough to be spoken of."""
     return reading.status is Status.OK and reading.value is not None
+
+
+def thin_words(coverage: float, visit: Visit) -> str:
+    """How few of the rows bring what a number needs."""
+    return visit.say("kpi.thin", share=f"{coverage:.0%}") if coverage >= LEAST_TOLD else visit.say("kpi.thin_none")

@@ -7,7 +7,7 @@ from keepwell.customers.attention import Called
 from keepwell.metrics.kpi import Kpi, Unit
 from keepwell.surfaces.web.picked import Picked
 from keepwell.surfaces.web.readings import Series, at
-from keepwell.surfaces.web.shown import ENOUGH
+from keepwell.surfaces.web.shown import ENOUGH, thin_words
 from keepwell.surfaces.web.visit import Visit
 
 # a KPI that counts what waits for somebody -> the word for it
@@ -96,7 +96,7 @@ def _data(visit: Visit, known: dict[str, Kpi], found: Series, picked: Picked) ->
     return [
         Todo(
             kpi.title[visit.locale],
-            visit.say("kpi.thin", share=f"{coverage:.0%}"),
+            thin_words(coverage, visit),
             visit.say("overview.kind_data"),
             "warn",
             f"/kpi/{kpi.name}?period={picked.period.label}#definition",

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from keepwell.access.roles import Capability
 from keepwell.core.errors import KeepwellError, did_you_mean
+from keepwell.metrics.cut import NO_MEMBER
 from keepwell.metrics.drivers import Driver
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.reading import Status
@@ -175,7 +176,9 @@ def reason(visit: Here) -> Response:
 
 def _reason(visit: Visit, found: Kpi, which: Picked) -> str:
     told = explained(visit, found, which.period.label, which.before.label if which.before else "")
-    largest = next((d for d in told.decompositions if d.parts), None)
+    # that most came from rows without a member is no reason, unless nothing else is
+    ways = [d for d in told.decompositions if d.parts]
+    largest = next((d for d in ways if max(d.parts, key=lambda p: abs(p.amount)).member != NO_MEMBER), next(iter(ways), None))
     if largest is None or not told.change:
         return visit.say("kpi.no_reason")
     top = sorted(largest.parts, key=lambda p: -abs(p.amount))[:2]

@@ -103,14 +103,18 @@
       const lows = all.flatMap((r) => (r.end ? [r.to] : [r.from, r.to]));
       const span = Math.max(...lows) - Math.min(...lows) || Math.abs(d.start) || 1;
       const floor = d.zero ? Math.min(0, ...lows) : Math.min(...lows) - span * 0.15;
+      // a line a part: names and amounts have room beside the bars, on a phone too
+      const room = Math.max(84, Math.min(190, box.clientWidth * 0.34)), widest = Math.max(...all.map((r) => r.words.length)) * 6.6 + 10;
       return {
-        ...base(), xAxis: { type: "category", data: all.map((r) => r.name), ...axis(), axisLabel: { color: colour("mute"), fontSize: 11, interval: 0, width: Math.max(38, (box.clientWidth - 70) / all.length - 6), overflow: "break", lineHeight: 13 } }, yAxis: { type: "value", min: floor, ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
-        series: [{ type: "custom", data: all.map((r, i) => ({ value: [i, r.end ? floor : r.from, r.to], row: r })), encode: { x: 0, y: [1, 2] },
+        ...base(), grid: { left: 8, right: widest, top: 6, bottom: 8, containLabel: true },
+        yAxis: { type: "category", inverse: true, data: all.map((r) => r.name), ...axis(), axisLabel: { color: colour("mute"), fontSize: 11, interval: 0, width: room, overflow: "break", lineHeight: 13 } },
+        xAxis: { type: "value", min: floor, ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, hideOverlap: true, formatter: ticks(d) } }) },
+        series: [{ type: "custom", data: all.map((r, i) => ({ value: [r.end ? floor : r.from, r.to, i], row: r })), encode: { x: [0, 1], y: 2 },
           renderItem: (params, api) => {
-            const row = all[params.dataIndex], top = api.coord([api.value(0), Math.max(api.value(1), api.value(2))]), low = api.coord([api.value(0), Math.min(api.value(1), api.value(2))]);
-            const width = Math.min(46, api.size([1, 0])[0] * 0.62);
+            const row = all[params.dataIndex], left = api.coord([Math.min(api.value(0), api.value(1)), api.value(2)]), right = api.coord([Math.max(api.value(0), api.value(1)), api.value(2)]);
+            const height = Math.min(24, api.size([0, 1])[1] * 0.62);
             const fill = row.end ? colour("series-2") : row.tone === "better" ? colour("good-mark") : row.tone === "worse" ? colour("bad-mark") : colour("series-6");
-            return { type: "group", children: [{ type: "rect", shape: { x: top[0] - width / 2, y: top[1], width, height: Math.max(1.5, low[1] - top[1]) }, style: { fill } }, { type: "text", style: { text: row.words, x: top[0], y: top[1] - 4, textAlign: "center", textVerticalAlign: "bottom", fill: colour("ink"), fontSize: 11 } }] };
+            return { type: "group", children: [{ type: "rect", shape: { x: left[0], y: left[1] - height / 2, width: Math.max(1.5, right[0] - left[0]), height }, style: { fill } }, { type: "text", style: { text: row.words, x: right[0] + 5, y: right[1], textAlign: "left", textVerticalAlign: "middle", fill: colour("ink"), fontSize: 11 } }] };
           } }],
         tooltip: tooltip((f) => tip([f.data.row.name, f.data.row.words, f.data.row.more])),
       };
