@@ -10,6 +10,7 @@ import typer
 import keepwell
 from keepwell.core.errors import KeepwellError
 from keepwell.surfaces.cli import (
+    appraise,
     customers,
     data,
     definitions,
@@ -68,6 +69,7 @@ for module in (
     reasons,
     scorecards,
     targets,
+    appraise,
     customers,
     models,
     demo,

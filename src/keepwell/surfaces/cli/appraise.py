@@ -1,0 +1,54 @@
+"""The command that compares teams and people fairly."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from keepwell.core.settings import Settings
+from keepwell.metrics.kpi import Kpi
+from keepwell.surfaces.appraisals import Appraisals, rows_of
+from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
+from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.figures import figure
+from keepwell.surfaces.words import words_of
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("appraise")(appraise)
+
+
+def appraise(
+    context: typer.Context,
+    kpi: Annotated[str, typer.Argument(help="A share of rows, such as csat.", show_default=False)],
+    by: Annotated[str, typer.Option(help="Who is compared: a dimension of the KPI, such as employee_id.team.", show_default=False)],
+    mix: Annotated[str, typer.Option(help="What is allowed for: a dimension of their customers, such as kind.", show_default=False)],
+    period: Annotated[str, typer.Option(help="A month, quarter or year: 2026-10, 2026-Q3, 2026.")] = "last-month",
+    least: Annotated[int, typer.Option(min=1, help="With fewer results a team is masked.")] = 30,
+    format_: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """Compare teams or people fairly: allowing for the customers they have, and for how little is known of small ones."""
+    workspace = opened(context)
+    found = Appraisals(workspace).compared(kpi, by, mix, period, least)
+    rows = rows_of(found)
+    settings = workspace.place.settings
+    answer(rows, lambda: _table(rows, workspace.kpis[kpi], settings), format_, output)
+
+
+def _table(rows: list[dict[str, Any]], kpi: Kpi, settings: Settings) -> Group:
+    word = words_of(settings.locale)
+    table = Table(box=None, pad_edge=False)
+    for column in ("member", "n", "observed", "expected", "standing", "rank"):
+        table.add_column(word(f"appraise_{column}"), justify="left" if column == "member" else "right")
+    for row in rows:
+        if row["is_masked"]:
+            table.add_row(Text(row["member"]), "", "", "", word("too_few"), "")
+            continue
+        observed, expected, standing = (figure(row[c], kpi.unit, settings) for c in ("observed", "expected", "standing"))
+        ends = [figure(row["standing"] - row["fair"] + row[end], kpi.unit, settings) for end in ("low", "high")]
+        table.add_row(Text(row["member"]), f"{row['n']:,}", observed, expected, f"{standing} ({ends[0]} – {ends[1]})", str(row["rank"]))
+    return Group(Text(kpi.title[str(settings.locale)], style="bold"), table, Text(word("appraise_note"), style="dim"))
