@@ -45,9 +45,9 @@ def with_source(source_id: str, source: str) -> str:
 
 def part_of_path(key: str) -> str:
     """An id as one part of an address's path: a slash in it would end the part, however it is escaped. :func:`id_of_part` reads it back."""
-    return key.replace("%", "%25").replace("/", "%2F") if "/" in key or "%2F" in key else key
+    return key.replace("%", "%25").replace("/", "%2F")
 
 
 def id_of_part(part: str) -> str:
     """The id that stands in an address as :func:`part_of_path` wrote it."""
-    return part.replace("%2F", "/").replace("%25", "%") if "%2F" in part else part
+    return part.replace("%2F", "/").replace("%25", "%")

@@ -225,7 +225,10 @@ def _webhooks(workspace: Workspace) -> Iterator[Finding]:
     from keepwell.access.console import standing  # noqa: PLC0415 - see above
     from keepwell.surfaces.webhooks import Console  # noqa: PLC0415 - see above
 
-    if not standing(workspace).is_current:
+    try:
+        if not standing(workspace).is_current:
+            return
+    except KeepwellError:
         return
     known = Console(workspace, SystemClock()).all()
     if known:
