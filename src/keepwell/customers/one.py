@@ -1,6 +1,6 @@
 """One customer's rows, read from all tables: only those who may see the customer come this far."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ import pyarrow as pa
 from keepwell.access.scope import Scope
 from keepwell.core.errors import UnknownError, unknown
 from keepwell.customers.book import Book
-from keepwell.engine.duckdb import DuckDBEngine
+from keepwell.engine.duckdb import DuckDBEngine, snapshot_sql
 from keepwell.engine.protocol import Engine
 from keepwell.engine.sql import Steps, literal, quoted
 from keepwell.lake.entity import entities
@@ -29,7 +29,7 @@ class OneCustomer:
     base: Snapshot
     customer_id: str
     stored_ids: tuple[str, ...]
-    kept: dict[str, pa.Table] = field(default_factory=dict)  # table -> the customer's rows
+    kept: dict[str, pa.Table] = field(default_factory=dict)  # table, or another name -> rows about the customer
 
     def rows(self, name: str) -> int:
         return self.base.rows(name)
@@ -40,17 +40,21 @@ class OneCustomer:
         if e is None or not e.has_column("customer_id") or not self.base.rows(name):
             self.base.register(engine, name, known_as)
             return
-        if name not in self.kept:
-            self.kept[name] = self._rows(engine, name)
-        engine.lend(known_as or name, self.kept[name])
+        engine.lend(known_as or name, self.read(engine, name, lambda: self._query(name)))
 
-    def _rows(self, engine: Engine, name: str) -> pa.Table:
+    def read(self, engine: Engine, name: str, query: Callable[[], Steps]) -> pa.Table:
+        """The answer of a query about the customer, asked once for all parts of a page."""
+        if name not in self.kept:
+            self.kept[name] = engine.arrow(query())
+        return self.kept[name]
+
+    def _query(self, name: str) -> Steps:
         """A filter on stored ids reads only the files that hold them, and few groups of rows of each."""
-        stored = self.base.table(name, f"{name}__stored")
-        engine.register(stored)
+        stored = self.base.table(name)
         columns = ", ".join(f"{literal(self.customer_id)} as customer_id" if c == "customer_id" else quoted(c) for c, _ in stored.columns)
         listed = ", ".join(literal(i) for i in self.stored_ids)
-        return engine.arrow(Steps().then(name, f"select {columns} from {quoted(stored.name)} where customer_id in ({listed})"))
+        # a view would be bound once more, and binding many files takes as long as reading the few rows
+        return Steps().then("stored", snapshot_sql(stored)).then("mine", f"select {columns} from stored where customer_id in ({listed})")
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,23 @@ class Reader:
     book: Book
     scope: Scope
     session: Session
-    customer_id: str
+    tables: OneCustomer
+
+    @property
+    def customer_id(self) -> str:
+        return self.tables.customer_id
 
     @property
     def engine(self) -> Engine:
         return self.session.engine
 
     def rows(self, name: str, query: str, *others: str) -> list[dict[str, Any]]:
-        """The answer of a query over the customer's rows of a table, and of ``others``; amounts are in the reporting currency."""
+        """The answer of a query over the customer's rows of a table, and of ``others``; amounts are in the reporting currency.
+
+        Of a table without rows there is none, so a query of a single total has no row either.
+        """
+        if not self.tables.rows(name):
+            return []
         for table in (name, *others):
             self.session.make_ready(table)
         found: list[dict[str, Any]] = self.engine.arrow(Steps().then(name, query)).to_pylist()
@@ -80,7 +93,7 @@ def opened(book: Book, scope: Scope, customer_id: str, ground: Ground) -> Iterat
     check_seen(book, scope, customer_id)
     with book.reader() as engine:
         tables = book.recent(customer_id) or _tables(book, engine, customer_id)
-        yield Reader(book, scope, Session(engine, tables, ground), customer_id)
+        yield Reader(book, scope, Session(engine, tables, ground), tables)
     # a page is read in parts: those after the first find the rows in memory
     if sum(rows.nbytes for rows in tables.kept.values()) <= MOST_REMEMBERED_BYTES:
         book.remember(customer_id, tables)

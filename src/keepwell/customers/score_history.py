@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from keepwell.customers.one import Reader
+from keepwell.engine.duckdb import snapshot_sql
 from keepwell.engine.sql import Steps, literal, names
 from keepwell.lake import runs
 
@@ -52,10 +53,14 @@ def score_history(reader: Reader) -> list[ScorePoint]:
     if not finished:
         return []
     snapshot = reader.book.lake.snapshot(reader.book.versions)
-    reader.engine.register(snapshot.table("customer_scores", "_all_scores"))
     columns = names(list(dict.fromkeys(["run_id", "as_of", *STATES, *NUMBERS, *INPUTS])))
-    query = f"select {columns} from _all_scores where customer_id = {literal(reader.customer_id)}"
-    rows = [r for r in reader.engine.arrow(Steps().then("scores", query)).to_pylist() if r["run_id"] in finished]
+
+    def query() -> Steps:
+        stored = Steps().then("stored", snapshot_sql(snapshot.table("customer_scores")))
+        return stored.then("scores", f"select {columns} from stored where customer_id = {literal(reader.customer_id)}")
+
+    found = reader.tables.read(reader.engine, "score history", query).to_pylist()
+    rows = [r for r in found if r["run_id"] in finished]
     rows.sort(key=lambda r: (r["as_of"], finished[r["run_id"]].started_at))
     last_of_day = list({r["as_of"]: r for r in rows}.values())
     befores: list[Mapping[str, Any] | None] = [None, *last_of_day][: len(last_of_day)]

@@ -91,7 +91,8 @@ def _place(written: str) -> tuple[datetime, str, str]:
 
 def _count(reader: Reader, kind: str) -> int:
     entity, _, key, _ = KINDS[kind]
-    return int(reader.rows(entity, f"select count(distinct ({', '.join(key)})) as n from {entity}")[0]["n"])
+    rows = reader.rows(entity, f"select count(distinct ({', '.join(key)})) as n from {entity}")
+    return int(rows[0]["n"]) if rows else 0
 
 
 def _events(reader: Reader, kind: str, end: tuple[datetime, str, str] | None, most: int) -> tuple[int, list[Event]]:
@@ -110,6 +111,8 @@ def _events(reader: Reader, kind: str, end: tuple[datetime, str, str] | None, mo
         "select * from (select count(distinct _key) as _all from mine) left join page on true order by _at desc, _key desc"
     )
     rows = reader.rows(entity, query)
+    if not rows:
+        return 0, []
     return int(rows[0].pop("_all")), [Event(kind, r.pop("_at"), r.pop("_key"), _without_count(r)) for r in rows if r["_key"] is not None]
 
 

@@ -124,7 +124,7 @@ def _situation(reader: Reader, row: Mapping[str, Any], people: list[Contact], da
     open_ones = "select opened_on from tickets where kind = 'complaint' and resolved_at is null and closed_at is null order by opened_on"
     complaints = tuple(r["opened_on"] for r in reader.rows("tickets", open_ones))
     ending = f"select min(ends_on) as ends_on from contracts where ends_on >= DATE {literal(day)}"
-    (contract,) = reader.rows("contracts", ending)
+    contracts = reader.rows("contracts", ending)
     return Situation(
         day,
         complaints,
@@ -133,7 +133,7 @@ def _situation(reader: Reader, row: Mapping[str, Any], people: list[Contact], da
         row["top_reasons"],
         row["last_order_on"],
         row["next_order_to"],
-        contract["ends_on"],
+        contracts[0]["ends_on"] if contracts else None,
         is_looked_after=row["owner_id"] is not None or bool(people),
         last_contact_on=row["last_contact_on"],
     )
