@@ -1,0 +1,1 @@
+"""Reports: one document, written as PDF, PowerPoint and Excel."""
