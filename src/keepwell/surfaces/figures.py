@@ -35,9 +35,9 @@ def figure(value: Decimal | float, unit: Unit, settings: Settings) -> str:
             return format_decimal(exact, format="#,##0.0#", locale=locale)
 
 
-def short_money(amount: Decimal | float, settings: Settings) -> str:
-    """An amount where there is little room: a large one in thousands and millions."""
-    if abs(float(amount)) < SHORT_FROM:
+def short_money(amount: Decimal | float, settings: Settings, since: int = SHORT_FROM) -> str:
+    """An amount where there is little room: one from ``since`` on in thousands and millions."""
+    if abs(float(amount)) < since:
         return figure(amount, Unit.MONEY, settings)
     return format_compact_currency(Decimal(str(amount)), settings.currency, locale=BABEL_LOCALES[settings.locale], fraction_digits=1)
 

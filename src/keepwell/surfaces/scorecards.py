@@ -64,6 +64,11 @@ class Scorecards:
         given = Given(_checked_marks(card, judged or {}), self._aims(card, at, as_known))
         return scored(card, at, self._readings(card, run, at), self.workspace.place.calendar, given)
 
+    @property
+    def run(self) -> Run:
+        """The run that cards of today rest on."""
+        return self._run(None)
+
     def publish(
         self, at: datetime, actor: Actor, name: str, period: str, judged: Mapping[str, Decimal] | None = None, note: str | None = None
     ) -> PublishedCard:

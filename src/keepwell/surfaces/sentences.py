@@ -5,6 +5,7 @@ from decimal import Decimal
 from babel.numbers import format_percent
 
 from keepwell.core.settings import Locale, Settings
+from keepwell.metrics.cut import NO_MEMBER
 from keepwell.metrics.drivers import Driver
 from keepwell.metrics.explain import DATA, Decomposition, Explanation
 from keepwell.metrics.kpi import Kpi, Unit
@@ -36,10 +37,16 @@ def sentence(found: Explanation, kpi: Kpi, settings: Settings) -> str:
     chance = "" if found.is_real is not False or not found.change else word("explain_chance")
     if found.is_open:
         chance = word("explain_open").format(period=found.period)
-    best = next((d for d in found.decompositions if d.parts), None)
+    best = telling_way(found)
     if best is None or not found.change:
         return head + chance
     return head + chance + _largest(best, kpi, settings)
+
+
+def telling_way(found: Explanation) -> Decomposition | None:
+    """The decomposition that is told in words. That most came from rows without a member is no reason, unless nothing else is."""
+    ways = [d for d in found.decompositions if d.parts]
+    return next((d for d in ways if max(d.parts, key=lambda p: abs(p.amount)).member != NO_MEMBER), next(iter(ways), None))
 
 
 def _largest(best: Decomposition, kpi: Kpi, settings: Settings) -> str:

@@ -93,9 +93,14 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text)
         return
+    write_file(output, text.encode())
+
+
+def write_file(output: Path, content: bytes) -> None:
+    """Write an answer to a file; its folder is made where there is none."""
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
+        output.write_bytes(content)
     except OSError as error:
         raise KeepwellError(f"{output} can't be written: {error.strerror}", "Choose another file with -o.") from error
 

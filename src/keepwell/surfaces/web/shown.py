@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from keepwell.metrics.kpi import Kpi, Unit
-from keepwell.metrics.reading import Reading, Status
+from keepwell.metrics.reading import Reading
 from keepwell.surfaces.figures import amount_of_change, change_words, interval_or_empty, value_or_words
 from keepwell.surfaces.web.visit import Visit
 
@@ -170,11 +170,6 @@ def change_of(amount: Decimal, kpi: Kpi, visit: Visit) -> str:
     """A signed amount of change."""
     sign = "+" if amount > 0 else "−" if amount < 0 else "±"
     return sign + amount_of_change(abs(amount), kpi.unit, visit.settings)
-
-
-def is_solid(reading: Reading) -> bool:
-    """Whether the reading rests on enough to be spoken of."""
-    return reading.status is Status.OK and reading.value is not None
 
 
 def thin_words(coverage: float, visit: Visit) -> str:

@@ -7,12 +7,11 @@ from starlette.responses import Response
 
 from keepwell.access.roles import Capability
 from keepwell.core.errors import KeepwellError, did_you_mean
-from keepwell.metrics.cut import NO_MEMBER
 from keepwell.metrics.drivers import Driver
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.reading import Status
 from keepwell.surfaces.answers import Definition
-from keepwell.surfaces.sentences import by_in_words, member_in_words, sentence, signed
+from keepwell.surfaces.sentences import by_in_words, member_in_words, sentence, signed, telling_way
 from keepwell.surfaces.targets import Targets
 from keepwell.surfaces.web.aimed import Aimed, aimed, kept, lines, people
 from keepwell.surfaces.web.charts import Chart
@@ -176,9 +175,7 @@ def reason(visit: Here) -> Response:
 
 def _reason(visit: Visit, found: Kpi, which: Picked) -> str:
     told = explained(visit, found, which.period.label, which.before.label if which.before else "")
-    # that most came from rows without a member is no reason, unless nothing else is
-    ways = [d for d in told.decompositions if d.parts]
-    largest = next((d for d in ways if max(d.parts, key=lambda p: abs(p.amount)).member != NO_MEMBER), next(iter(ways), None))
+    largest = telling_way(told)
     if largest is None or not told.change:
         return visit.say("kpi.no_reason")
     top = sorted(largest.parts, key=lambda p: -abs(p.amount))[:2]

@@ -1,0 +1,98 @@
+"""Commands that write reports: the review of a period as PDF, PowerPoint and Excel."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keepwell.core.errors import WrongUseError
+from keepwell.core.settings import Locale
+from keepwell.surfaces.cli.console import write_file
+from keepwell.surfaces.cli.opening import opened
+
+if TYPE_CHECKING:
+    from keepwell.surfaces.reports.document import Document
+
+
+class Kind(StrEnum):
+    """What a report is written as."""
+
+    PDF = "pdf"
+    PPTX = "pptx"
+    XLSX = "xlsx"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    group = typer.Typer(help="Reports to take to a meeting: the review of a period.", no_args_is_help=True)
+    group.command("review")(review)
+    # a group of one command is still a group
+    group.callback()(lambda: None)
+    app.add_typer(group, name="report")
+
+
+def review(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for several a folder.", show_default=False)],
+    period: Annotated[str, typer.Option(help="A month, quarter or year: 2026-10, 2026-Q3, 2026.")] = "last-month",
+    kinds: Annotated[
+        list[Kind] | None,
+        typer.Option("--format", help="Several times for several; by default as the file is called, of a folder all.", show_default=False),
+    ] = None,
+    languages: Annotated[
+        list[Locale] | None, typer.Option("--language", help="Several times for several; by default the workspace's.", show_default=False)
+    ] = None,
+    card: Annotated[str, typer.Option(help="The scorecard in it.")] = "company",
+) -> None:
+    """Write the review of a period: what moved and why, scorecard, targets, customers who moved, what the models say, an agenda."""
+    # other commands do not wait for the libraries of reports and of the store
+    from keepwell.store.db import store_of  # noqa: PLC0415 - see above
+    from keepwell.surfaces.reports.review import review_document  # noqa: PLC0415 - see above
+    from keepwell.surfaces.reviews import Reviews  # noqa: PLC0415 - see above
+
+    workspace = opened(context)
+    settings = workspace.place.settings
+    asked = _asked(output, kinds or [], list(dict.fromkeys(languages or [settings.locale])))
+    with store_of(workspace.place) as store:
+        found = Reviews(workspace, store).review(period, card)
+    company = workspace.place.folder.resolve().name
+    documents = {language: review_document(found, settings, company, language) for _, language in asked}
+    for kind, language in asked:
+        target = output if len(asked) == 1 and not _is_folder(output) else output / f"review-{found.period.label}-{language}.{kind}"
+        write_file(target, _written(kind, documents[language]))
+        typer.echo(str(target))
+
+
+def _asked(output: Path, kinds: list[Kind], languages: list[Locale]) -> list[tuple[Kind, Locale]]:
+    """Every file that is wanted. One file has one format and one language."""
+    if _is_folder(output):
+        return [(kind, language) for language in languages for kind in dict.fromkeys(kinds or Kind)]
+    suffix = output.suffix.removeprefix(".").lower()
+    if not kinds and suffix not in set(Kind):
+        raise WrongUseError(f"{output} is called as no report is.", "End it in .pdf, .pptx or .xlsx, or give --format.")
+    chosen = list(dict.fromkeys(kinds)) or [Kind(suffix)]
+    if len(chosen) * len(languages) > 1:
+        raise WrongUseError(f"{output} is one file, and {len(chosen) * len(languages)} are asked for.", f"Give a folder: -o {output.parent}/")
+    return [(chosen[0], languages[0])]
+
+
+def _is_folder(output: Path) -> bool:
+    return output.is_dir() or not output.suffix
+
+
+def _written(kind: Kind, document: "Document") -> bytes:
+    # each format has its own library, and one is enough
+    match kind:
+        case Kind.PDF:
+            from keepwell.surfaces.reports.pdf import pdf  # noqa: PLC0415 - see above
+
+            return pdf(document)
+        case Kind.PPTX:
+            from keepwell.surfaces.reports.pptx import deck  # noqa: PLC0415 - see above
+
+            return deck(document)
+        case Kind.XLSX:
+            from keepwell.surfaces.reports.xlsx import workbook  # noqa: PLC0415 - see above
+
+            return workbook(document)
