@@ -8,7 +8,7 @@ from babel.numbers import format_decimal
 
 from keepwell.core.settings import Locale, Settings
 from keepwell.metrics.kpi import Kpi, Unit
-from keepwell.metrics.reading import Reading
+from keepwell.metrics.reading import Reading, Status
 from keepwell.models.stored import ModelCard
 from keepwell.models.transitions import labels
 from keepwell.performance.scorecards.scored import ScoredItem
@@ -44,6 +44,8 @@ FORMS = {
     Unit.COUNT: "#,##0.#",
     Unit.SECONDS: '#,##0" s"',
 }
+CHART_FORMS = {Unit.MONEY: "#,##0", Unit.COUNT: "#,##0", Unit.SHARE: "0%", Unit.SECONDS: '#,##0.#" h"'}
+SECONDS_AN_HOUR = 3_600
 PLAIN_FORM, POINTS_FORM = "#,##0.0#", "0.0"
 GOOD, BAD = (State.REACHED, State.ON_TRACK), (State.OFF_TRACK, State.MISSED)
 STATE_TONES = {
@@ -163,27 +165,19 @@ class _Writer:
 
     def _tile(self, h: Headline) -> Tile:
         r = h.reading
-        words, tone = change_words(r.change_previous, r.change_previous_is_real, h.kpi, self.settings)
-        change = Cell(words, r.change_previous, _form(h.kpi), Tone(tone) if tone else Tone.PLAIN) if words else None
-        return Tile(self._title(h.kpi), self._reading_cell(h.kpi, r), interval_or_empty(r, h.kpi, self.settings), change)
+        change = self._changed(h.kpi, r)
+        return Tile(
+            self._title(h.kpi), self._reading_cell(h.kpi, r), interval_or_empty(r, h.kpi, self.settings), change if change.words else None
+        )
 
     def _trend(self, h: Headline) -> Chart:
-        has_interval = any(r.ci_low is not None for r in h.series)
-        return Chart(
-            f"trend_{h.kpi.name}",
-            self._title(h.kpi),
-            ChartKind.LINES,
-            tuple(r.period for r in h.series),
-            (
-                Series(
-                    self._title(h.kpi),
-                    tuple(self._reading_cell(h.kpi, r) for r in h.series),
-                    tuple(_exact(r.ci_low) for r in h.series) if has_interval else (),
-                    tuple(_exact(r.ci_high) for r in h.series) if has_interval else (),
-                ),
-            ),
-            _form(h.kpi),
-        )
+        """The periods up to this one; durations in hours, for an axis in seconds says nothing."""
+        unit = Decimal(SECONDS_AN_HOUR) if h.kpi.unit is Unit.SECONDS else Decimal(1)
+        form = CHART_FORMS.get(h.kpi.unit, _form(h.kpi))
+        cells = tuple(Cell(self._value(h.kpi, r.value), None if r.value is None else r.value / unit, form) for r in h.series)
+        low, high = (tuple(None if v is None else Decimal(str(v)) / unit for v in bounds) for bounds in _ends(h.series))
+        series = Series(self._title(h.kpi), cells, *((low, high) if any(v is not None for v in low) else ()))
+        return Chart(f"trend_{h.kpi.name}", self._title(h.kpi), ChartKind.LINES, tuple(r.period for r in h.series), (series,), form)
 
     # --------------------------------------------------------------- tables
 
@@ -226,10 +220,8 @@ class _Writer:
         if kpi is None or r is None:
             why = self.say(f"scorecard_{i.without}") if i.without else ""
             return Cell(self._item_title(i)), Cell(why), Cell(""), Cell(""), points, share
-        words, tone = change_words(r.change_previous, r.change_previous_is_real, kpi, self.settings)
         target = Cell("") if i.target is None else Cell(self._value(kpi, i.target), i.target, _form(kpi))
-        change = Cell(words, r.change_previous, _form(kpi), Tone(tone) if tone else Tone.PLAIN) if words else Cell("")
-        return Cell(self._item_title(i)), self._reading_cell(kpi, r), target, change, points, share
+        return Cell(self._item_title(i)), self._reading_cell(kpi, r), target, self._changed(kpi, r), points, share
 
     def _targets(self) -> Table:
         columns = (("baseline", 3), ("value", 3), ("expected", 3), ("aim", 3), ("forecast", 3), ("probability", 2))
@@ -346,11 +338,27 @@ class _Writer:
         return figure(Decimal(value), Unit.COUNT, self.settings)
 
     def _reading_cell(self, kpi: Kpi, r: Reading) -> Cell:
-        return Cell(value_or_words(r, kpi, self.settings), r.value, _form(kpi))
+        form = _form(kpi)
+        if r.status is Status.TOO_FEW:
+            # a spreadsheet says so beside the number, too
+            form = f'{form}" ({self.say("too_few")})"'
+        return Cell(value_or_words(r, kpi, self.settings), r.value, form)
+
+    def _changed(self, kpi: Kpi, r: Reading) -> Cell:
+        """The change with an arrow where it is real; in words, and no number, where it is not."""
+        words, tone = change_words(r.change_previous, r.change_previous_is_real, kpi, self.settings)
+        if not r.change_previous_is_real:
+            return Cell(words)
+        form = _form(kpi)
+        return Cell(words, r.change_previous, f"▲ {form};▼ {form}", Tone(tone) if tone else Tone.PLAIN)
 
 
 def _form(kpi: Kpi) -> str:
     return FORMS.get(kpi.unit, PLAIN_FORM)
+
+
+def _ends(series: Sequence[Reading]) -> tuple[list[float | None], list[float | None]]:
+    return [r.ci_low for r in series], [r.ci_high for r in series]
 
 
 def _points(value: Decimal) -> str:
