@@ -79,5 +79,5 @@ def pages(path: Path) -> list[str]:
 
 
 def squeezed(parts: Iterable[str]) -> str:
-    """Text without what only breaks lines."""
-    return re.sub(r"[\s\u00ad\ufffe]+", "", "".join(parts))
+    """Text without what only breaks lines. A hyphen at the end of a line is read back as another sign."""
+    return re.sub(r"\s+", "", "".join(parts).replace("\ufffe", "-"))
