@@ -73,7 +73,9 @@ def _asked(output: Path, kinds: list[Kind], languages: list[Locale]) -> list[tup
         raise WrongUseError(f"{output} is called as no report is.", "End it in .pdf, .pptx or .xlsx, or give --format.")
     chosen = list(dict.fromkeys(kinds)) or [Kind(suffix)]
     if len(chosen) * len(languages) > 1:
-        raise WrongUseError(f"{output} is one file, and {len(chosen) * len(languages)} are asked for.", f"Give a folder: -o {output.parent}/")
+        raise WrongUseError(
+            f"{output} is one file, and {len(chosen) * len(languages)} are asked for.", f"Give a folder: -o {output.parent}/"
+        )
     return [(chosen[0], languages[0])]
 
 
