@@ -81,3 +81,19 @@ def pages(path: Path) -> list[str]:
 def squeezed(parts: Iterable[str]) -> str:
     """Text without what only breaks lines. A hyphen at the end of a line is read back as another sign."""
     return re.sub(r"\s+", "", "".join(parts).replace("\ufffe", "-"))
+
+
+def check_page(page: Any) -> None:
+    """No word lies on another one, and the margins of the page as it is seen are white."""
+    told = page.get_textpage()
+    boxes = [told.get_rect(i) for i in range(told.count_rects())]
+    for place, (left, bottom, right, top) in enumerate(boxes):
+        for other in boxes[place + 1 :]:
+            across = min(right, other[2]) - max(left, other[0])
+            along = min(top, other[3]) - max(bottom, other[1])
+            # lines of a paragraph touch, and so do the parts of a line
+            assert across <= 1 or along <= 0.35 * min(top - bottom, other[3] - other[1]), told.get_text_bounded(*other)
+    image = page.render(scale=1).to_pil().convert("L")
+    width, height = image.size
+    for box in ((0, 0, 40, height), (width - 40, 0, width, height), (0, 0, width, 20), (0, height - 20, width, height)):
+        assert image.crop(box).getextrema() == (255, 255)

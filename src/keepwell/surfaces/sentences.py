@@ -44,9 +44,9 @@ def sentence(found: Explanation, kpi: Kpi, settings: Settings) -> str:
 
 
 def telling_way(found: Explanation) -> Decomposition | None:
-    """The decomposition that is told in words. That most came from rows without a member is no reason, unless nothing else is."""
+    """The decomposition that is told in words: that most came from rows without a member is no reason."""
     ways = [d for d in found.decompositions if d.parts]
-    return next((d for d in ways if max(d.parts, key=lambda p: abs(p.amount)).member != NO_MEMBER), next(iter(ways), None))
+    return next((d for d in ways if max(d.parts, key=lambda p: abs(p.amount)).member != NO_MEMBER), None)
 
 
 def _largest(best: Decomposition, kpi: Kpi, settings: Settings) -> str:

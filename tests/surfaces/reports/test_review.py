@@ -14,7 +14,7 @@ from pptx import Presentation
 from typer.testing import CliRunner
 
 from factories.served import Company, demo_company
-from factories.written import charts, is_told, numbers_in, pages, sentences, sheets, squeezed, tables
+from factories.written import charts, check_page, is_told, numbers_in, pages, sentences, sheets, squeezed, tables
 from keepwell.surfaces.cli.app import app
 from keepwell.surfaces.reports.pdf import FONT
 from keepwell.surfaces.reviews import HEADLINES, INSTEAD
@@ -210,7 +210,7 @@ def test_no_glyph_is_missing_and_nothing_leaves_its_place(written: Written, lang
     assert {c for c in text if ord(c) not in known and not c.isspace() and c not in "\u00ad\ufffe"} == set()
     with pypdfium2.PdfDocument(written.file("pdf", language)) as document:
         for page in document:
-            _check_page(page)
+            check_page(page)
     deck = Presentation(str(written.file("pptx", language)))
     for slide in deck.slides:
         for shape in slide.shapes:
@@ -220,22 +220,6 @@ def test_no_glyph_is_missing_and_nothing_leaves_its_place(written: Written, lang
             assert shape.top >= 0
             assert shape.top + height <= deck.slide_height
         assert [s.name for s in slide.placeholders if not s.has_text_frame or not s.text_frame.text] == []
-
-
-def _check_page(page: Any) -> None:
-    """No word lies on another one, and the margins of the page as it is seen are white."""
-    told = page.get_textpage()
-    boxes = [told.get_rect(i) for i in range(told.count_rects())]
-    for place, (left, bottom, right, top) in enumerate(boxes):
-        for other in boxes[place + 1 :]:
-            across = min(right, other[2]) - max(left, other[0])
-            along = min(top, other[3]) - max(bottom, other[1])
-            # lines of a paragraph touch, and so do the parts of a line
-            assert across <= 1 or along <= 0.35 * min(top - bottom, other[3] - other[1]), told.get_text_bounded(*other)
-    image = page.render(scale=1).to_pil().convert("L")
-    width, height = image.size
-    for box in ((0, 0, 40, height), (width - 40, 0, width, height), (0, 0, width, 20), (0, height - 20, width, height)):
-        assert image.crop(box).getextrema() == (255, 255)
 
 
 def test_one_file_is_written_as_it_is_called(written: Written, tmp_path: Path) -> None:
