@@ -13,6 +13,7 @@ from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.reading import Reading
 from keepwell.models.stored import ModelCard, model_cards
 from keepwell.models.transitions import CAME, GONE, Transitions
+from keepwell.performance.scorecards.card import Card
 from keepwell.performance.scorecards.scored import Scored
 from keepwell.store.db import Database
 from keepwell.surfaces.changed import Moved, Movements, is_solid, movements
@@ -85,7 +86,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Reviews:
-    """Reviews of a workspace, of all its customers."""
+    """Reviews of a workspace, of the customers whom the reader sees."""
 
     workspace: Workspace
     store: Database
@@ -96,7 +97,7 @@ class Reviews:
         scored = cards.scored(card, period)
         at, run = scored.period, cards.run
         known = self.workspace.kpis
-        series = self._series(run, at)
+        series = self._series(run, at, scored.card)
         of_period = [found[-1] for found in series.values() if found[-1].period_start == at.start]
         found = movements(known, of_period, self._members(run, at))
         readings = tuple(sorted(((known[r.kpi], r) for r in of_period if r.value is not None), key=lambda p: (p[0].theme, p[0].name)))
@@ -118,16 +119,34 @@ class Reviews:
             readings,
         )
 
-    def _series(self, run: Run, at: Period) -> dict[str, list[Reading]]:
-        """Readings up to the period by KPI of the catalogue, oldest first."""
+    def _series(self, run: Run, at: Period, card: Card) -> dict[str, list[Reading]]:
+        """Readings up to the period by KPI of the catalogue, oldest first.
+
+        The run wrote down the company's. Those of a reader who sees a part are computed, of the KPIs that a review tells one by one.
+        """
+        known = self.workspace.kpis
+        if self.workspace.scope.is_whole:
+            found: Sequence[Reading] = readings_of_run(self.workspace.lake, run, at.grain, None, self.workspace.place.calendar)
+        else:
+            names = [n for n in dict.fromkeys((*HEADLINES, *INSTEAD, *card.kpis)) if n in known]
+            found = self.workspace.kpi(*names, period=f"{self._first(at).start}..{at.end}", grain=at.grain, run=run.run_id)
         made: dict[str, list[Reading]] = {}
-        for r in readings_of_run(self.workspace.lake, run, at.grain, None, self.workspace.place.calendar):
-            if r.period_start <= at.start and r.kpi in self.workspace.kpis:
+        for r in found:
+            if r.period_start <= at.start and r.kpi in known:
                 made.setdefault(r.kpi, []).append(r)
         return made
 
+    def _first(self, at: Period) -> Period:
+        """The first period of a trend up to that one."""
+        first = at
+        for _ in range(PERIODS - 1):
+            first = self.workspace.place.calendar.previous_or_none(first) or first
+        return first
+
     def _members(self, run: Run, at: Period) -> Sequence[Reading]:
-        return real_changes_of_members(self.workspace.lake, run, at) if at.grain is Grain.MONTH else ()
+        if at.grain is not Grain.MONTH or not self.workspace.scope.is_whole:
+            return ()
+        return real_changes_of_members(self.workspace.lake, run, at)
 
     @staticmethod
     def _headlines(known: Mapping[str, Kpi], series: Mapping[str, Sequence[Reading]], at: Period) -> tuple[Headline, ...]:
@@ -143,7 +162,8 @@ class Reviews:
         made: dict[str, Explanation] = {}
         for m in moved if before is not None else ():
             kpi = m.kpi
-            written = explanation_or_none(self.workspace.lake, run, kpi, at.label, before.label) if before else None
+            is_written = before is not None and self.workspace.scope.is_whole
+            written = explanation_or_none(self.workspace.lake, run, kpi, at.label, before.label) if before and is_written else None
             made[kpi.name] = written or self.workspace.at(run).explain(kpi.name, period=at.label).explanation
         return made
 

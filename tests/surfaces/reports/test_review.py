@@ -230,6 +230,42 @@ def test_one_file_is_written_as_it_is_called(written: Written, tmp_path: Path) -
     assert target.read_bytes() == written.file("xlsx", "en").read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["pdf", "pptx", "xlsx"])
+def test_the_api_gives_the_same_file(written: Written, kind: str) -> None:
+    with written.company.program(written.token) as program:
+        answer = program.get("/api/v1/reports/review", params={"period": PERIOD, "format": kind, "language": "zh"})
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == f'attachment; filename="review-{PERIOD}-zh.{kind}"'
+    if kind != "pptx":
+        assert answer.content == written.file(kind, "zh").read_bytes()
+    else:
+        (tmp := written.folder / "again").write_bytes(answer.content)
+        assert (tables(tmp), sentences(tmp)) == (tables(written.file(kind, "zh")), sentences(written.file(kind, "zh")))
+        tmp.unlink()
+
+
+def test_who_sees_a_part_gets_the_review_of_that_part(written: Written, tmp_path: Path) -> None:
+    target = tmp_path / "part.xlsx"
+    with written.company.program(written.company.token("part")) as program:
+        target.write_bytes(program.get("/api/v1/reports/review", params={"period": PERIOD, "format": "xlsx"}).content)
+        rows = {row[0]: row for row in sheets(target)[ALL["en"]][3:] if row[0]}
+        assert len(rows) > 5
+        differing = 0
+        for name, r in written.readings.items():
+            if (row := rows.get(written.title(name, "en"))) is None:
+                continue
+            (own,) = _items(program.get("/api/v1/readings", params={"kpi": name, "period": PERIOD, "grain": "month"}).json())
+            assert (row[1], row[3]) == (pytest.approx(own["value"], rel=1e-14), own["n"])
+            differing += own["value"] != r["value"]
+        assert differing > 3
+        card = _items(program.get("/api/v1/scorecards/company", params={"period": PERIOD}).json())
+    book = sheets(target)
+    if card[-1]["points"] is not None:
+        assert book[CARD["en"]][3 + len(card) - 1][4] == pytest.approx(card[-1]["points"])
+    assert {t["target_id"] for t in written.targets}
+    assert book["Targets"][3][0] == "No targets are set."
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

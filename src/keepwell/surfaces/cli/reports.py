@@ -1,8 +1,7 @@
 """Commands that write reports: the review of a period as PDF, PowerPoint and Excel."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,17 +9,7 @@ from keepwell.core.errors import WrongUseError
 from keepwell.core.settings import Locale
 from keepwell.surfaces.cli.console import write_file
 from keepwell.surfaces.cli.opening import opened
-
-if TYPE_CHECKING:
-    from keepwell.surfaces.reports.document import Document
-
-
-class Kind(StrEnum):
-    """What a report is written as."""
-
-    PDF = "pdf"
-    PPTX = "pptx"
-    XLSX = "xlsx"
+from keepwell.surfaces.reports.formats import Kind, file_name, written
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,8 +48,8 @@ def review(
     company = workspace.place.folder.resolve().name
     documents = {language: review_document(found, settings, company, language) for _, language in asked}
     for kind, language in asked:
-        target = output if len(asked) == 1 and not _is_folder(output) else output / f"review-{found.period.label}-{language}.{kind}"
-        write_file(target, _written(kind, documents[language]))
+        target = output if len(asked) == 1 and not _is_folder(output) else output / file_name("review", found.period.label, language, kind)
+        write_file(target, written(kind, documents[language]))
         typer.echo(str(target))
 
 
@@ -81,20 +70,3 @@ def _asked(output: Path, kinds: list[Kind], languages: list[Locale]) -> list[tup
 
 def _is_folder(output: Path) -> bool:
     return output.is_dir() or not output.suffix
-
-
-def _written(kind: Kind, document: "Document") -> bytes:
-    # each format has its own library, and one is enough
-    match kind:
-        case Kind.PDF:
-            from keepwell.surfaces.reports.pdf import pdf  # noqa: PLC0415 - see above
-
-            return pdf(document)
-        case Kind.PPTX:
-            from keepwell.surfaces.reports.pptx import deck  # noqa: PLC0415 - see above
-
-            return deck(document)
-        case Kind.XLSX:
-            from keepwell.surfaces.reports.xlsx import workbook  # noqa: PLC0415 - see above
-
-            return workbook(document)
