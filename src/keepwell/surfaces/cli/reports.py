@@ -35,10 +35,9 @@ def review(
     card: Annotated[str, typer.Option(help="The scorecard in it.")] = "company",
 ) -> None:
     """Write the review of a period: what moved and why, scorecard, targets, customers who moved, what the models say, an agenda."""
-    # other commands do not wait for the libraries of reports and of the store
-    from keepwell.store.db import store_of  # noqa: PLC0415 - see above
-    from keepwell.surfaces.reports.review import review_document  # noqa: PLC0415 - see above
-    from keepwell.surfaces.reviews import Reviews  # noqa: PLC0415 - see above
+    from keepwell.store.db import store_of  # noqa: PLC0415 - other commands do not wait for the store's libraries
+    from keepwell.surfaces.reports.review import review_document  # noqa: PLC0415 - the same
+    from keepwell.surfaces.reviews import Reviews  # noqa: PLC0415 - the same
 
     workspace = opened(context)
     settings = workspace.place.settings

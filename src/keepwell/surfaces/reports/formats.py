@@ -34,15 +34,15 @@ def _writer(kind: Kind) -> "Callable[[Document], bytes]":
     # each format has its own library, and one is enough
     match kind:
         case Kind.PDF:
-            from keepwell.surfaces.reports.pdf import pdf  # noqa: PLC0415 - see above
+            from keepwell.surfaces.reports.pdf import pdf  # noqa: PLC0415 - loaded where it is asked for
 
             return pdf
         case Kind.PPTX:
-            from keepwell.surfaces.reports.pptx import deck  # noqa: PLC0415 - see above
+            from keepwell.surfaces.reports.pptx import deck  # noqa: PLC0415 - loaded where it is asked for
 
             return deck
         case Kind.XLSX:
-            from keepwell.surfaces.reports.xlsx import workbook  # noqa: PLC0415 - see above
+            from keepwell.surfaces.reports.xlsx import workbook  # noqa: PLC0415 - loaded where it is asked for
 
             return workbook
 

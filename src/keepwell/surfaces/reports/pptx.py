@@ -216,7 +216,7 @@ def _write(frame: Any, lines: Sequence[tuple[str, float, str, bool]], align: Any
         run = paragraph.add_run()
         run.text = words
         run.font.size, run.font.bold, run.font.color.rgb = Pt(size), is_bold, RGBColor.from_string(colour)
-        _set_font(run.font._element if hasattr(run.font, "_element") else run._r.get_or_add_rPr())  # noqa: SLF001 - East Asian fonts have no other door
+        _set_font(run._r.get_or_add_rPr())  # noqa: SLF001 - python-pptx sets the Latin font only
 
 
 def _set_font(properties: Any) -> None:

@@ -367,16 +367,3 @@ def _points(value: Decimal) -> str:
 
 def _exact(value: Decimal | float | None) -> Decimal | None:
     return None if value is None else value if isinstance(value, Decimal) else Decimal(str(value))
-
-
-def numbers_shown(document: Document) -> Sequence[Cell]:
-    """Every cell of tables, tiles and charts that holds a value."""
-    made: list[Cell] = []
-    for block in (b for s in document.sections for b in s.blocks):
-        if isinstance(block, Table):
-            made += [c for row in block.rows for c in row]
-        elif isinstance(block, Tiles):
-            made += [c for t in block.tiles for c in (t.figure, t.change) if c is not None]
-        elif isinstance(block, Chart):
-            made += [c for s in block.series for c in s.cells]
-    return [c for c in made if c.value is not None]
