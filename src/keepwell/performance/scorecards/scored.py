@@ -146,10 +146,10 @@ def _line(
         return _Line(perspective, item, weight, None, None, mark, points, None, Without.NOT_JUDGED if mark is None else None)
     found = {r.period_start: r for r in readings.get(item.name, ())}
     reading = found.get(period.start)
+    if reading is not None and reading.status is Status.TOO_FEW:
+        return _Line(perspective, item, weight, reading, None, None, None, None, Without.TOO_FEW)
     if item.curve is None or reading is None or reading.value is None:
         return _Line(perspective, item, weight, reading, None, None, None, None, Without.NO_READING)
-    if reading.status is Status.TOO_FEW:
-        return _Line(perspective, item, weight, reading, None, None, None, None, Without.TOO_FEW)
     baseline = _baseline(item.curve.versus, period, found, calendar)
     if item.curve.versus is not Versus.ABSOLUTE and (baseline is None or baseline <= 0):
         return _Line(perspective, item, weight, reading, baseline, None, None, None, Without.NO_BASELINE)
