@@ -9,8 +9,8 @@ from math import hypot
 from keepwell.core.periods import Calendar, Period
 from keepwell.metrics.reading import PLACES, Reading, Status
 from keepwell.performance.appraisals.frozen import Kept
-from keepwell.performance.appraisals.plan import FULL_MARK, Kind, Plan
-from keepwell.performance.appraisals.raters import RaterKind, Said, mark_or_none
+from keepwell.performance.appraisals.plan import FULL_MARK, Kind, Plan, RaterKind
+from keepwell.performance.appraisals.raters import Said, mark_or_none
 from keepwell.performance.scorecards.scored import Given, Scored, scored
 
 
@@ -66,7 +66,11 @@ def ranks(totals: Mapping[str, Total]) -> dict[str, int | None]:
 
     One is surely better where the totals differ by more than the two intervals' halves that face each other, put together as errors are.
     """
-    known = {name: (float(t.total), float(t.low), float(t.high)) for name, t in totals.items() if None not in {t.total, t.low, t.high}}
+    known = {
+        name: (float(t.total), float(t.low), float(t.high))
+        for name, t in totals.items()
+        if t.total is not None and t.low is not None and t.high is not None
+    }
     made: dict[str, int | None] = dict.fromkeys(totals)
     for name, (total, _, high) in known.items():
         made[name] = 1 + sum(

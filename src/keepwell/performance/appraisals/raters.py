@@ -35,8 +35,8 @@ def said(items: Iterable[PlanItem], answers: Iterable[Answer]) -> dict[str, dict
     """
     given: dict[tuple[str, RaterKind], list[Decimal]] = defaultdict(list)
     for answer in answers:
-        for item, mark in answer.marks.items():
-            given[item, answer.kind].append(mark)
+        for name, mark in answer.marks.items():
+            given[name, answer.kind].append(mark)
     made: dict[str, dict[RaterKind, Said]] = {}
     for item in items:
         enough = {k: given[item.name, k] for k in item.raters if len(given[item.name, k]) >= LEAST_RATERS}
