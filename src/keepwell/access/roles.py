@@ -21,6 +21,7 @@ class Capability(StrEnum):
     REFRESH = "refresh"
     BUILD_AUDIENCES = "build_audiences"
     SET_TARGETS = "set_targets"
+    APPRAISE = "appraise"  # open, approve and publish appraisals of everybody
     ACT = "act"  # tasks, cases, notes about a customer
     USE_API = "use_api"
     MANAGE_USERS = "manage_users"
@@ -50,10 +51,12 @@ _WORK_WITH_PEOPLE = {*_LOOK, Capability.SEE_PERSONAL, Capability.EXPORT, Capabil
 _WORK_WITH_DATA = {*_LOOK, Capability.SEE_DATA, Capability.EXPORT, Capability.USE_API}
 
 ROLES: dict[str, Role] = {
-    "executive": Role(("Executive", "管理层"), frozenset({*_LOOK, Capability.EXPORT, Capability.SET_TARGETS})),
+    "executive": Role(("Executive", "管理层"), frozenset({*_LOOK, Capability.EXPORT, Capability.SET_TARGETS, Capability.APPRAISE})),
     "operations": Role(
         ("Operations", "客户运营"),
-        frozenset({*_WORK_WITH_DATA, Capability.IMPORT, Capability.REFRESH, Capability.BUILD_AUDIENCES, Capability.SET_TARGETS}),
+        frozenset({
+            *_WORK_WITH_DATA, Capability.IMPORT, Capability.REFRESH, Capability.BUILD_AUDIENCES, Capability.SET_TARGETS, Capability.APPRAISE,
+        }),
     ),
     "account_manager": Role(("Account manager", "客户经理"), frozenset(_WORK_WITH_PEOPLE), Rows.OWN),
     "service": Role(("Service", "客服"), frozenset(_WORK_WITH_PEOPLE)),

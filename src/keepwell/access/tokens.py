@@ -32,6 +32,8 @@ SCOPES: dict[str, Capability] = {
     "runs:write": Capability.REFRESH,
     "targets:read": Capability.SEE_KPIS,
     "targets:write": Capability.SET_TARGETS,
+    "appraisals:read": Capability.SEE_KPIS,
+    "appraisals:write": Capability.SEE_KPIS,
     "views:read": Capability.SEE_KPIS,
     "views:write": Capability.SEE_KPIS,
     "webhooks:read": Capability.MANAGE_SETTINGS,

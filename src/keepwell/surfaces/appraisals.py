@@ -27,8 +27,16 @@ class Appraisals:
 
         The KPI is a share of rows. Raises for others, for dimensions that it does not have, and where fewer than two members have results.
         """
+        known = kpi(name, self.workspace.kpis)
+        _check(known, by, mix)
+        found = self.between_or_none(name, by, mix, period, least_n)
+        if found is None:
+            raise KeepwellError(f"{name} has results of fewer than two by {by} in {period}.", "Choose a longer period.")
+        return found
+
+    def between_or_none(self, name: str, by: str, mix: str, period: str, least_n: int = LEAST_N) -> Comparison | None:
+        """The same by any column that the KPI's rows lead to; None where fewer than two members have results."""
         found = kpi(name, self.workspace.kpis)
-        _check(found, by, mix)
         results: dict[str, dict[str, Cell]] = defaultdict(dict)
         for kind, where in self._kinds(found, mix, period).items():
             for r in self.workspace.kpi(name, period=period, by=by, where=where):
@@ -36,10 +44,9 @@ class Appraisals:
                     _check_counts(r)
                     hits = float(r.numerator or 0)
                     results[r.member][kind] = Cell(int(r.denominator), hits, hits)
-        try:
-            return compare(results, more_is_better=found.better is not Better.DOWN, least_n=least_n)
-        except ValueError as error:
-            raise KeepwellError(f"{name} has results of fewer than two by {by} in {period}.", "Choose a longer period.") from error
+        if sum(any(c.n for c in cells.values()) for cells in results.values()) < 2:
+            return None
+        return compare(results, more_is_better=found.better is not Better.DOWN, least_n=least_n)
 
     def _kinds(self, found: Kpi, mix: str, period: str) -> dict[str, str]:
         """Each kind of customers with the condition that picks its rows, those of most rows first."""

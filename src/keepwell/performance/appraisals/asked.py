@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from keepwell.access.audit import Actor, noted
+from keepwell.access.users import user_of
 from keepwell.core.errors import WrongUseError, did_you_mean, unknown
 from keepwell.core.text import clean
 from keepwell.performance.appraisals.appraisal import Appraisal, StepKind
@@ -65,6 +66,13 @@ def asked_of(session: Session, rater: str) -> list[tuple[str, RaterKind]]:
     """The appraisals about which somebody is asked and has not answered."""
     query = select(AppraisalRaterRow).where(AppraisalRaterRow.rater == rater, AppraisalRaterRow.has_answered.is_(False))
     return sorted((r.appraisal_id, RaterKind(r.kind)) for r in session.scalars(query))
+
+
+def rater_of(session: Session, appraisal_id: str, named: str) -> str:
+    """Who is meant by a name: a customer who is asked so, else a user by address or id."""
+    if session.get(AppraisalRaterRow, (appraisal_id, clean(named))) is not None:
+        return clean(named)
+    return user_of(session, named).user_id
 
 
 def rate(session: Session, at: datetime, actor: Actor, appraisal_id: str, rater: str, marks: Mapping[str, Decimal]) -> None:
