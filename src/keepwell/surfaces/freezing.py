@@ -13,6 +13,7 @@ from keepwell.core.periods import Grain, Period, Span
 from keepwell.engine.sql import Steps, literal
 from keepwell.lake.results import with_results
 from keepwell.lake.runs import Run
+from keepwell.lake.table import PROFILES
 from keepwell.metrics.cut import NO_MEMBER
 from keepwell.metrics.reading import PLACES, Reading, Status
 from keepwell.performance.appraisals.frozen import Kept
@@ -161,8 +162,10 @@ class Freezing:
         columns = "employee_id, team, manager_id, active_from, active_to"
         last = f"DATE '{self.period.end}'"
         with lake.engine(lake.folder / ".spill") as engine:
-            for name in ("employees", HISTORY, "profiles"):
+            for name in ("employees", HISTORY):
                 tables.register(engine, name)
+            # names are those of today: runs do not keep personal data
+            lake.snapshot().register(engine, PROFILES)
             query = (
                 Steps()
                 .then(
@@ -176,8 +179,8 @@ class Freezing:
                 )
                 .then(
                     "staff",
-                    "select t.employee_id, p.name, t.team, t.manager_id from then_there as t\n"
-                    "left join profiles as p on p.person = 'employee' and p.id = t.employee_id\n"
+                    f"select t.employee_id, p.name, t.team, t.manager_id from then_there as t\n"
+                    f"left join {PROFILES} as p on p.person = 'employee' and p.id = t.employee_id\n"
                     f"where (t.active_from is null or t.active_from <= {last}) and (t.active_to is null or t.active_to >= {last})\n"
                     "order by t.employee_id",
                 )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 
-from keepwell.access.audit import Actor
+from keepwell.access.audit import Actor, noted
 from keepwell.access.roles import Capability, Rows
 from keepwell.access.scope import Scope, reach_of
 from keepwell.access.users import User, user_of
@@ -175,6 +175,11 @@ class Rounds:
             if self._relation_or_none(a) is not Relation.SELF
             for key in (a.appraisal_id,)
         ]
+
+    def note_export(self, at: datetime, actor: Actor, round_id: str) -> None:
+        """Write to the audit that a round was taken along."""
+        with self.store.transaction() as session:
+            noted(session, at, actor, "exported", "appraisal round", round_id)
 
     # ------------------------------------------------------------------ one appraisal
 

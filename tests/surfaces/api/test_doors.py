@@ -22,6 +22,10 @@ PLACES = {
     "target_id": "tgt_none",
     "period": "2026-05",
     "objective_id": "obj_none",
+    "round_id": "rnd_none",
+    "appraisal_id": "apr_none",
+    "entry_id": "dev_none",
+    "item": "csat",
 }
 PARAMETERS = {"/readings": {"kpi": "revenue"}, "/search": {"q": "c"}}
 TABLE = list(api_routes())

@@ -9,7 +9,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import keepwell
-from keepwell.surfaces.api import customers, entities, hooks, jobs, kpis, models, problem, reports, scorecards, targets, views, webhooks
+from keepwell.surfaces.api import (
+    appraisals,
+    customers,
+    entities,
+    hooks,
+    jobs,
+    kpis,
+    models,
+    problem,
+    reports,
+    scorecards,
+    targets,
+    views,
+    webhooks,
+)
 from keepwell.surfaces.api.door import ApiRoute, door
 from keepwell.surfaces.api.limits import Limits
 from keepwell.surfaces.api.problem import Problem
@@ -33,7 +47,7 @@ answers carry an `ETag`; errors are problem details (RFC 9457); each answer tell
 
 def api_routes() -> Iterator[ApiRoute]:
     """The table of the API's routes."""
-    for part in (kpis, scorecards, targets, reports, customers, models, entities, hooks, jobs, views, webhooks):
+    for part in (kpis, scorecards, targets, appraisals, reports, customers, models, entities, hooks, jobs, views, webhooks):
         yield from part.ROUTES.found
 
 

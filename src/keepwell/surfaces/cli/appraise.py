@@ -1,4 +1,4 @@
-"""The command that compares teams and people fairly."""
+"""Commands about appraisals: the fair comparison of teams and people, and the group in which the others are."""
 
 from typing import Annotated, Any
 
@@ -6,22 +6,43 @@ import typer
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperGroup
 
 from keepwell.core.settings import Settings
 from keepwell.metrics.kpi import Kpi
 from keepwell.surfaces.appraisals import Appraisals, rows_of
+from keepwell.surfaces.cli import appraise_rounds, appraise_steps
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.figures import figure
 from keepwell.surfaces.words import words_of
 
 
+class WithOldForm(TyperGroup):
+    """``keepwell appraise KPI --by …``, as the comparison was called when it stood alone, is ``keepwell appraise compare KPI --by …``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The rest of a command line, with ``compare`` where the old form is meant."""
+        is_comparison = any(a == "--by" or a.startswith("--by=") for a in args)
+        if args and args[0] not in self.commands and is_comparison:
+            args = ["compare", *args]
+        return super().parse_args(ctx, args)
+
+
 def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("appraise")(appraise)
+    """Register the commands."""
+    group = typer.Typer(
+        cls=WithOldForm,
+        help="Appraise people and teams: compare them, open a round, assess, ask raters, approve, publish, answer appeals.",
+        no_args_is_help=True,
+    )
+    group.command("compare")(compare)
+    appraise_rounds.add_to(group)
+    appraise_steps.add_to(group)
+    app.add_typer(group, name="appraise")
 
 
-def appraise(
+def compare(
     context: typer.Context,
     kpi: Annotated[str, typer.Argument(help="A share of rows, such as csat.", show_default=False)],
     by: Annotated[str, typer.Option(help="Who is compared: a dimension of the KPI, such as employee_id.team.", show_default=False)],
