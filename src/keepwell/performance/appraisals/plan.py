@@ -90,9 +90,11 @@ class Plan:
             if name not in known:
                 raise WrongUseError(f"{self.name} has no item {name!r}.", did_you_mean(name, known))
         made = {i.name: other.get(i.name, i.weight) for i in self.items}
-        fault = "a weight is no number" if not all(w.is_finite() for w in made.values()) else weights_fault(made.values())
-        if fault:
-            raise WrongUseError(f"These weights can't be used: {fault}.", "Give weights above 0 that come to 100 together.")
+        if not all(w.is_finite() for w in made.values()) or weights_fault(made.values()):
+            total = sum(made.values(), Decimal(0))
+            raise WrongUseError(
+                f"The weights come to {total:f}, not 100, or one is not above 0.", "Give weights above 0 that come to 100 together."
+            )
         return made
 
 

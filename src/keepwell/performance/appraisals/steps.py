@@ -156,7 +156,9 @@ def _checked_objectives(plan: Plan, given: Sequence[Objective]) -> tuple[Objecti
             raise WrongUseError("An objective has no text, or too much.", f"Give 1 to {MOST_OBJECTIVE} characters.")
         if not (o.weight.is_finite() and o.attained.is_finite() and 0 <= o.attained <= MOST_ATTAINED):
             raise WrongUseError(f"{o.attained} is no attainment.", f"Give 0 to {MOST_ATTAINED} percent.")
-    fault = weights_fault(o.weight for o in made) if made else None
-    if fault:
-        raise WrongUseError(f"The objectives can't be used: {fault}.", "Give weights above 0 that come to 100 together.")
+    if made and weights_fault(o.weight for o in made):
+        total = sum((o.weight for o in made), Decimal(0))
+        raise WrongUseError(
+            f"The weights come to {total:f}, not 100, or one is not above 0.", "Give weights above 0 that come to 100 together."
+        )
     return made
