@@ -38,6 +38,7 @@ PAGES = {
     "retention": "keepwell.surfaces.web.pages.retention:PAGE",
     "predictions": "keepwell.surfaces.web.pages.predictions:PAGE",
     "team": "keepwell.surfaces.web.pages.team:PAGE",
+    "appraisals": "keepwell.surfaces.web.pages.appraisals:PAGE",
     "data": "keepwell.surfaces.web.pages.data:PAGE",
     "jobs": "keepwell.surfaces.web.pages.jobs:PAGE",
     "settings": "keepwell.surfaces.web.pages.settings:PAGE",

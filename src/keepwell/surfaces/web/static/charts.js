@@ -155,6 +155,21 @@
         tooltip: tooltip((f) => tip([f.name, ...f.data.words])),
       };
     },
+    // readings by how many results they rest on, between lines that chance draws
+    funnel(d) {
+      const lines = d.lines.map((l) => ({ type: "line", name: l.name, symbol: "none", silent: true, smooth: true, lineStyle: { width: 1.2, color: colour("mute"), type: l.dashed ? "dashed" : "solid" }, itemStyle: { color: colour("mute") }, data: l.points, tooltip: { show: false }, z: 1 }));
+      return {
+        ...base(), legend: legend([...new Set(d.lines.map((l) => l.name))]), grid: { left: 8, right: 24, top: 34, bottom: 24, containLabel: true },
+        xAxis: { type: "value", min: Math.floor(d.from), max: Math.ceil(d.to), name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, ...axis(), splitLine: { show: false } },
+        yAxis: { type: "value", ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        series: [...lines, {
+          type: "scatter", symbolSize: 11, itemStyle: { color: series(0) }, z: 3, data: d.points.map((p) => ({ value: [p.n, p.value], point: p })),
+          label: { show: d.points.length <= 20, position: "right", formatter: (f) => f.data.point.name, color: colour("ink"), fontSize: 11 }, labelLayout: { hideOverlap: true },
+          markLine: { symbol: "none", silent: true, data: [{ yAxis: d.mean }], label: { formatter: d.mean_words, position: "insideEndTop", color: colour("mute"), fontSize: 11 }, lineStyle: { type: "dotted", color: colour("mute") } },
+        }],
+        tooltip: tooltip((f) => tip([f.data.point?.name, f.data.point?.words])),
+      };
+    },
     // columns side by side: distributions, lift, calibration
     columns(d) {
       return {
