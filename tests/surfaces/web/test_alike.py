@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from factories.boosting import boosted
-from factories.compared import customers, data, kpis, targets
+from factories.compared import appraisals, customers, data, kpis, targets
 from factories.compared.block import At, Compare, blocks, check_words
 from factories.markup import read
 from factories.served import Browser, Company, demo_company
@@ -22,7 +22,7 @@ from keepwell.core.errors import KeepwellError
 from keepwell.surfaces.web.app import all_routes
 
 pytestmark = [pytest.mark.slow, boosted]
-COMPARED: dict[tuple[str, str], Compare | str] = {**kpis.BLOCKS, **customers.BLOCKS, **data.BLOCKS, **targets.BLOCKS}
+COMPARED: dict[tuple[str, str], Compare | str] = {**kpis.BLOCKS, **customers.BLOCKS, **data.BLOCKS, **targets.BLOCKS, **appraisals.BLOCKS}
 PERIOD = "2026-10"
 # pages that show no number of the business, or only what another one shows
 NOT_WALKED = {
@@ -36,8 +36,10 @@ NOT_WALKED = {
     "/data/jobs/{job_id}/events": "what /data/jobs/{job_id} shows, as it goes",
     "/views": "names of addresses that people saved, no number",
     "/pins": "names of KPIs; their readings stand on the Overview, which is compared",
+    "/team/appraisals/{appraisal_id}/rate": "a form, for who is asked",
     "/data/jobs-now": "words: how many jobs are under way",
 }
+WEIGHTS = {"weight.contact_coverage": "30", "weight.retention_rate": "10"}
 RULE = {"match": "all", "g0": "all", "c0.group": "0", "c0.field": "net_amount", "c0.ask": "at_least", "c0.value": "2000"}
 UPLOAD = "order_id,customer_id,ordered_at,status,amount,currency\nW1,C0000000,2026-10-05 10:00:00,completed,12.5,CNY\nW2,C0000000,2026-10-05 10:00:00,completed,many,CNY\n"
 # one who sees a part of the customers: the own ones
@@ -53,6 +55,7 @@ class Prepared:
     segment: str
     draft: str
     import_id: str
+    appraised: tuple[str, str]  # a round, and one in it who was assessed
     targets: tuple[str, ...]  # of a month, of a quarter's sum, of a region
     customers: tuple[str, ...]  # a company with others below it, a subscriber, the best buyer, one who has bought nothing
     mine: str
@@ -89,6 +92,9 @@ class Prepared:
         yield from ("/segments", "/segments?state=tier&show=value", f"/segments/{self.segment}", f"/segments/build?{urlencode(RULE)}")
         yield from ("/team", "/team?ended=yes", "/team/new", "/team/new?kpi=csat&value=90%25&by=2027-03")
         yield from (f"/team/targets/{t}" for t in self.targets)
+        appraised, one = self.appraised
+        yield from ("/team/appraisals", f"/team/appraisals/rounds/{appraised}", f"/team/appraisals/{one}")
+        yield f"/team/appraisals/rounds/{appraised}?{urlencode(WEIGHTS)}"
         yield from ("/retention", "/retention?measure=unbounded&by=kind", "/predictions")
         yield from (f"/predictions/{m['name']}" for m in self.company.surfaces.ask("models"))
         yield from ("/data", "/data/imports", f"/data/imports/{self.import_id}", f"/data/imports/{self.import_id}/undo", "/data/runs")
@@ -135,12 +141,25 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     for kpi, value, by, *more in aims:
         company.surfaces.ask("target", "set", kpi, value, "--by", by, "--why", "growth", *more)
     aimed = tuple(t["target_id"] for t in company.surfaces.ask("target", "list"))
+    appraised = _appraised(company)
     parent = next(c["parent_id"] for c in told if c["parent_id"])
     payer = max(told, key=lambda c: float(c["paid_monthly"] or 0))["customer_id"]
     buyer = max(told, key=lambda c: float(c["net_amount"] or 0))["customer_id"]
     imported = company.surfaces.ask("imports")[-1]["import_id"]
     prospect = next(c["customer_id"] for c in told if c["net_amount"] is None)
-    return Prepared(company, segment, draft, imported, aimed, (parent, payer, buyer, prospect), mine)
+    return Prepared(company, segment, draft, imported, appraised, aimed, (parent, payer, buyer, prospect), mine)
+
+
+def _appraised(company: Company) -> tuple[str, str]:
+    """A round that is under way; gives its id, and one in it who was assessed."""
+    found = company.surfaces.ask("appraise", "open", "account-owner", "--period", "2026-Q3")
+    key = found["appraisals"][0]["appraisal_id"]
+    company.surfaces.ask("appraise", "ask", key, "Firm A", "--kind", "customer")
+    company.surfaces.ask("appraise", "train", key, "Contract law", "--due", "2026-12-31")
+    company.surfaces.ask(
+        "appraise", "assess", key, "--mark", "mutual_familiarity=7", "--objective", "60:80:Learn", "--objective", "40:100:Mentor"
+    )
+    return found["round_id"], key
 
 
 def _saved(browser: Browser) -> str:

@@ -25,6 +25,8 @@ PAGES = {
     "retention": "/retention?by=kind",
     "predictions": "/predictions",
     "model": "/predictions/clv",
+    "team": "/team",
+    "appraisals": "/team/appraisals",
     "search": "/search?q=zhang",
     "account": "/account",
     "views": "/views",

@@ -27,6 +27,9 @@ PLACES = {
     "webhook_id": "sub_none",
     "view_id": "vew_none",
     "target_id": "tgt_none",
+    "round_id": "rnd_none",
+    "appraisal_id": "apr_none",
+    "entry_id": "dev_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

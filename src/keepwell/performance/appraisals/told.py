@@ -5,6 +5,7 @@ from typing import Any
 
 from keepwell.performance.appraisals.appraisal import Appraisal
 from keepwell.performance.appraisals.plan import Kind, PlanItem
+from keepwell.performance.scorecards.card import Missing
 from keepwell.performance.scorecards.scored import Scored, ScoredItem
 
 
@@ -54,7 +55,8 @@ def _row(found: Appraisal, item: PlanItem, scored: ScoredItem) -> dict[str, Any]
         "points": _plain(scored.points),
         "points_low": _plain(scored.low),
         "points_high": _plain(scored.high),
-        "adds": _plain(scored.adds),
+        # of what has no points the weight went to the others, unless the plan counts it as none
+        "adds": None if scored.points is None and found.round.plan.missing is not Missing.ZERO else _plain(scored.adds),
         "without": str(scored.without) if scored.without else None,
     }
 

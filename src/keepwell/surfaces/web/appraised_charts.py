@@ -64,7 +64,7 @@ def _funnel(visit: Visit, item: PlanItem, compared: dict[str, Any], kept: Sequen
         {
             "name": visit.say(f"appraisals.funnel_{sure}"),
             "dashed": sure == "outer",
-            "points": [[n, mean + side * times * one / sqrt(n)] for n in sizes],
+            "points": [[n, _within(mean + side * times * one / sqrt(n), unit)] for n in sizes],
         }
         for sure, times in (("inner", INNER), ("outer", OUTER))
         for side in (-1, 1)
@@ -87,3 +87,8 @@ def _funnel(visit: Visit, item: PlanItem, compared: dict[str, Any], kept: Sequen
         f"funnel-{item.name}", title, "funnel", drawn, Sheet(f"funnel-{item.name}", columns, rows),
         note=visit.say("appraisals.funnel_note"), figures=figures,
     )  # fmt: skip
+
+
+def _within(value: float, unit: Unit) -> float:
+    # no share lies beyond 0 and 1, whatever the normal curve says
+    return min(1.0, max(0.0, value)) if unit is Unit.SHARE else value

@@ -165,7 +165,7 @@
         series: [...lines, {
           type: "scatter", symbolSize: 11, itemStyle: { color: series(0) }, z: 3, data: d.points.map((p) => ({ value: [p.n, p.value], point: p })),
           label: { show: d.points.length <= 20, position: "right", formatter: (f) => f.data.point.name, color: colour("ink"), fontSize: 11 }, labelLayout: { hideOverlap: true },
-          markLine: { symbol: "none", silent: true, data: [{ yAxis: d.mean }], label: { formatter: d.mean_words, position: "insideEndTop", color: colour("mute"), fontSize: 11 }, lineStyle: { type: "dotted", color: colour("mute") } },
+          markLine: { symbol: "none", silent: true, data: [{ yAxis: d.mean }], label: { formatter: d.mean_words, position: "insideStartTop", color: colour("mute"), fontSize: 11 }, lineStyle: { type: "dotted", color: colour("mute") } },
         }],
         tooltip: tooltip((f) => tip([f.data.point?.name, f.data.point?.words])),
       };
