@@ -200,6 +200,10 @@ def test_the_person_is_told_when_it_is_published_and_may_appeal(company: Company
     assert "Two complaints" not in json.dumps(hidden)
     assert next(i for i in hidden["items"] if i["item"] == "quality")["mark"] is None
     assert next(i for i in hidden["items"] if i["item"] == "quality")["own_mark"] == 9
+    # what the readings earn is no judgement of anybody's
+    assert next(i for i in hidden["items"] if i["item"] == "contact_coverage")["points"] is not None
+    judged = [i for i in hidden["items"] if i["kind"] != "kpi"]
+    assert {i[n] for i in judged for n in ("mark", "points", "adds", "raters", "objectives")} == {None}
     (seen,) = get(company, "bo", f"rounds/{round_id}")["appraisals"]
     assert (seen["state"], seen["total"], seen["rank"]) == ("in_work", None, None)
     post(company, "cai", f"{key}/approval", 400)
@@ -279,7 +283,7 @@ def test_weights_are_tried_and_nothing_changes(company: Company, opened: dict[st
     assert company.surfaces.ask("appraise", "round", opened["round_id"]) == before
     told = company.surfaces.ask("appraise", "simulate", opened["round_id"], "--weight", "contact_coverage=1", "--weight", "quality=79")
     assert {r["subject"]: r["total_then"] for r in told} == {s: pytest.approx(r["total_then"]) for s, r in found.items()}
-    with pytest.raises(KeepwellError, match="come to 129, not 100"):
+    with pytest.raises(KeepwellError, match="come to 149, not 100"):
         company.surfaces.ask("appraise", "simulate", opened["round_id"], "--weight", "quality=79")
 
 
@@ -289,7 +293,7 @@ def test_an_export_has_each_once_as_csv_and_excel(company: Company, opened: dict
     with program(company, "operations") as api:
         answer = api.get(f"/api/v1/appraisals/rounds/{opened['round_id']}/export", params={"format": "xlsx"})
     (tmp_path / "round.xlsx").write_bytes(answer.content)
-    head, *lines = load_workbook(tmp_path / "round.xlsx").active.values
+    head, *lines = load_workbook(tmp_path / "round.xlsx")["appraisals"].values
     at = head.index("Id")
     assert sorted(str(line[at]) for line in lines) == ["E1", "E2", "E3", "E4"]
     total = head.index("Total")

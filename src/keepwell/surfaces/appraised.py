@@ -8,7 +8,7 @@ from keepwell.performance.appraisals.asked import Asked
 from keepwell.performance.appraisals.development import Entry
 from keepwell.performance.appraisals.frozen import plan_json
 from keepwell.performance.appraisals.plan import Kind
-from keepwell.performance.appraisals.told import result_of
+from keepwell.performance.appraisals.told import result_of, rows_of
 from keepwell.surfaces.rounds import Relation, Rounds, Shown, ShownRound, Simulated
 
 RESULT = ("total", "low", "high", "grade", "known", "rank", "among")
@@ -51,7 +51,7 @@ def result_json(shown: Shown) -> dict[str, Any]:
         return dict(found.result_or_none)
     if shown.scored is not None:
         return result_of(found, shown.scored, shown.rank, shown.among)
-    return dict.fromkeys(RESULT) | {"among": shown.among, "rows": _own_rows(found)}
+    return dict.fromkeys(RESULT) | {"among": shown.among, "rows": _own_rows(shown)}
 
 
 def row_of(shown: Shown) -> dict[str, Any]:
@@ -157,18 +157,11 @@ def to_rate_json(found: Appraisal, kind: str) -> dict[str, Any]:
     }
 
 
-def _own_rows(found: Appraisal) -> list[dict[str, Any]]:
-    """The items as the person sees them before anything is published: readings and the own marks."""
-    own, empty = found.own_marks, dict.fromkeys(("baseline", "target", "mark", "points", "points_low", "points_high", "adds", "without"))
-    made = []
-    for i in found.round.plan.items:
-        kept = found.kept.get(i.name)
-        read = {n: getattr(kept, n) if kept else None for n in ("low", "high", "n", "observed", "expected")}
-        made.append(
-            {"item": i.name, "kind": str(i.kind), "weight": float(i.weight), "value": _number(kept.value) if kept else None, **read}
-            | {"own_mark": _number(own.get(i.name)), "raters": None, "objectives": None, **empty}
-        )
-    return made
+def _own_rows(shown: Shown) -> list[dict[str, Any]]:
+    """The items as the person sees them before anything is published: what readings earn, and the own marks; nothing that others gave."""
+    rows = rows_of(shown.appraisal, shown.by_readings)
+    given = dict.fromkeys(("mark", "points", "points_low", "points_high", "without", "raters", "objectives"))
+    return [row | {"adds": None} | ({} if row["kind"] == Kind.KPI else given) for row in rows]
 
 
 def _step_json(step: Step) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from keepwell.performance.appraisals import asked, development, rounds, steps
 from keepwell.performance.appraisals.appraisal import Appraisal, Round, StepKind
 from keepwell.performance.appraisals.asked import Asked
 from keepwell.performance.appraisals.development import Entry, EntryKind
-from keepwell.performance.appraisals.outcome import Total, ranks
+from keepwell.performance.appraisals.outcome import Marks, Total, outcome, ranks
 from keepwell.performance.appraisals.plan import Kind, Plan, RaterKind
 from keepwell.performance.appraisals.plan_file import FOLDER, plans, read_plan
 from keepwell.performance.appraisals.steps import Judged
@@ -65,11 +65,12 @@ def viewer_of(user: User) -> Viewer:
 
 @dataclass(frozen=True)
 class Shown:
-    """An appraisal as somebody sees it. ``scored`` is None as long as the person may not see what others judged."""
+    """An appraisal as somebody sees it. ``scored`` is None as long as the person may not see what others judged; ``by_readings`` has KPIs only."""
 
     appraisal: Appraisal
     relation: Relation
     scored: Scored | None
+    by_readings: Scored
     rank: int | None
     among: int
 
@@ -365,7 +366,10 @@ class Rounds:
             told = a.result_or_none
             rank = told["rank"] if told else ranked[a.appraisal_id]
             is_hidden = relation is Relation.SELF and not a.is_told
-            made.append(Shown(a, relation, None if is_hidden else scored[a.appraisal_id], None if is_hidden else rank, len(listed)))
+            by_readings = outcome(found.plan, found.period, a.kept, Marks(), calendar)
+            made.append(
+                Shown(a, relation, None if is_hidden else scored[a.appraisal_id], by_readings, None if is_hidden else rank, len(listed))
+            )
         return ShownRound(found, made, len(listed), _bands(listed))
 
 
