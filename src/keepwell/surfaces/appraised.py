@@ -9,13 +9,12 @@ from keepwell.performance.appraisals.development import Entry
 from keepwell.performance.appraisals.frozen import plan_json
 from keepwell.performance.appraisals.plan import Kind
 from keepwell.performance.appraisals.told import result_of, rows_of
-from keepwell.surfaces.rounds import Relation, Rounds, Shown, ShownRound, Simulated
+from keepwell.surfaces.rounds import Listed, Relation, Rounds, Shown, ShownRound, Simulated, told_state
 
 RESULT = ("total", "low", "high", "grade", "known", "rank", "among")
-INNER = frozenset({StepKind.ASSESSED, StepKind.APPROVED, StepKind.RETURNED})
 
 
-def round_json(found: ShownRound) -> dict[str, Any]:
+def round_json(found: Listed) -> dict[str, Any]:
     """A round in plain values, without its appraisals."""
     r = found.round
     return {
@@ -29,14 +28,14 @@ def round_json(found: ShownRound) -> dict[str, Any]:
         "withdrawn_at": r.withdrawn_at.isoformat() if r.withdrawn_at else None,
         "withdrawn_because": r.withdrawn_because,
         "subjects": found.subjects,
-        "seen": len(found.shown),
-        "states": _counts([_state(s) for s in found.shown]),
+        "seen": len(found.states),
+        "states": _counts(found.states),
     }
 
 
 def whole_round_json(found: ShownRound) -> dict[str, Any]:
     """A round with its definition, a row for each appraisal that is seen, and how the published totals are spread."""
-    return round_json(found) | {
+    return round_json(found.listed) | {
         "definition": plan_json(found.round.plan),
         "appraisals": [row_of(s) for s in found.shown],
         "distribution": list(found.bands) if found.bands is not None else None,
@@ -62,7 +61,7 @@ def row_of(shown: Shown) -> dict[str, Any]:
         "subject": found.subject,
         "name": found.name,
         "team": found.team,
-        "state": _state(shown),
+        "state": told_state(shown.appraisal, shown.relation),
         **{n: result[n] for n in RESULT},
     }
 
@@ -183,12 +182,6 @@ def _step_json(step: Step) -> dict[str, Any]:
 
 def _asked_json(found: Asked) -> dict[str, Any]:
     return {"rater": found.rater, "kind": str(found.kind), "has_answered": found.has_answered}
-
-
-def _state(shown: Shown) -> str:
-    # how far others are with it is told when it is published
-    is_hidden = shown.relation is Relation.SELF and shown.appraisal.state in INNER
-    return "in_work" if is_hidden else str(shown.appraisal.state)
 
 
 def _by(found: Appraisal) -> str | None:

@@ -35,6 +35,7 @@ from keepwell.surfaces.stored import check_same_definitions
 EVERYBODY = Chosen()
 GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 LEAST_PEERS = 5  # results, below which a distribution would tell whose they are
+INNER = frozenset({StepKind.ASSESSED, StepKind.APPROVED, StepKind.RETURNED})
 BANDS = 10  # of a distribution, each of ten points
 
 
@@ -83,6 +84,20 @@ class ShownRound:
     shown: Sequence[Shown]
     subjects: int
     bands: Sequence[int] | None
+
+    @property
+    def listed(self) -> "Listed":
+        """The same in short."""
+        return Listed(self.round, self.subjects, [told_state(s.appraisal, s.relation) for s in self.shown])
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A round as lists tell of it: about how many it is, and how far those are whom somebody sees."""
+
+    round: Round
+    subjects: int
+    states: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -143,15 +158,18 @@ class Rounds:
             rounds.publish_round(session, at, actor, round_id, self.workspace.place.calendar)
         return self.round(round_id)
 
-    def all(self, *, with_withdrawn: bool = False) -> list[ShownRound]:
+    def all(self, *, with_withdrawn: bool = False) -> list[Listed]:
         """Every round in which this person sees somebody, the latest period first."""
         with self.store.transaction(writes=False) as session:
             found = [
                 (r, rounds.appraisals(session, r.round_id))
                 for r in rounds.rounds(session, with_withdrawn=with_withdrawn and self.viewer.is_keeper)
             ]
-        made = [self._shown_round(r, listed) for r, listed in found]
-        return [r for r in made if r.shown]
+        made = []
+        for r, listed in found:
+            related = [(a, self._relation_or_none(a)) for a in listed]
+            made.append(Listed(r, len(listed), [told_state(a, relation) for a, relation in related if relation is not None]))
+        return [r for r in made if r.states]
 
     def round(self, round_id: str) -> ShownRound:
         """That round; one in which this person sees nobody is as unknown as one that is not there."""
@@ -371,6 +389,12 @@ class Rounds:
                 Shown(a, relation, None if is_hidden else scored[a.appraisal_id], by_readings, None if is_hidden else rank, len(listed))
             )
         return ShownRound(found, made, len(listed), _bands(listed))
+
+
+def told_state(found: Appraisal, relation: Relation) -> str:
+    """How far an appraisal is; to the person not how far others are with it, until it is published."""
+    is_hidden = relation is Relation.SELF and found.state in INNER
+    return "in_work" if is_hidden else str(found.state)
 
 
 def _ranks(scored: Mapping[str, Scored]) -> dict[str, int | None]:

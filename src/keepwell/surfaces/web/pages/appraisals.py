@@ -13,10 +13,10 @@ from keepwell.access.roles import Capability
 from keepwell.core.errors import KeepwellError
 from keepwell.performance.appraisals.appraisal import StepKind
 from keepwell.performance.appraisals.plan import Plan
-from keepwell.surfaces.appraised import row_of, simulated_json
+from keepwell.surfaces.appraised import simulated_json
 from keepwell.surfaces.appraised_sheet import export_sheet
 from keepwell.surfaces.freezing import Chosen
-from keepwell.surfaces.rounds import Rounds, ShownRound, viewer_of
+from keepwell.surfaces.rounds import Listed, Rounds, ShownRound, viewer_of
 from keepwell.surfaces.web.appraised_charts import funnel_charts, spread_chart
 from keepwell.surfaces.web.appraised_words import Row, row_in_words, state_words
 from keepwell.surfaces.web.charts import Chart
@@ -76,9 +76,8 @@ def show(visit: Visit) -> RoundsPage:
     return RoundsPage(visit.say("appraisals.title"), lines, waiting, known, (Sheet("rounds", columns, rows),))
 
 
-def _line(visit: Visit, found: ShownRound) -> RoundLine:
-    states = [row_of(s)["state"] for s in found.shown]
-    told = tuple(f"{state_words(visit, s)} {states.count(s)}" for s in dict.fromkeys(states))
+def _line(visit: Visit, found: Listed) -> RoundLine:
+    told = tuple(f"{state_words(visit, s)} {found.states.count(s)}" for s in dict.fromkeys(found.states))
     plan = found.round.plan
     return RoundLine(found.round.round_id, plan.title[visit.locale], found.round.period.label, found.subjects, told)
 
