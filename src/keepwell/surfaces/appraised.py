@@ -9,7 +9,8 @@ from keepwell.performance.appraisals.development import Entry
 from keepwell.performance.appraisals.frozen import plan_json
 from keepwell.performance.appraisals.plan import Kind
 from keepwell.performance.appraisals.told import result_of, rows_of
-from keepwell.surfaces.rounds import Listed, Relation, Rounds, Shown, ShownRound, Simulated, told_state
+from keepwell.surfaces.appraisal_sight import Listed, Relation, Shown, ShownRound, Simulated, told_state
+from keepwell.surfaces.rounds import Rounds
 
 RESULT = ("total", "low", "high", "grade", "known", "rank", "among")
 

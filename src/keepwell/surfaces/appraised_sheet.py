@@ -1,8 +1,8 @@
 """A round of appraisals as a sheet for the staff department."""
 
 from keepwell.core.settings import Locale
+from keepwell.surfaces.appraisal_sight import ShownRound
 from keepwell.surfaces.appraised import export_rows
-from keepwell.surfaces.rounds import ShownRound
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.words import words_of
 

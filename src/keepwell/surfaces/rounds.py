@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from functools import cached_property
 
 from keepwell.access.audit import Actor, noted
-from keepwell.access.roles import Capability, Rows
+from keepwell.access.roles import Rows
 from keepwell.access.scope import Scope, reach_of
-from keepwell.access.users import User, user_of
+from keepwell.access.users import user_of
 from keepwell.core.errors import UnknownError, WrongUseError, unknown
 from keepwell.core.periods import Grain, Period
 from keepwell.core.yaml_file import YamlError
@@ -28,6 +27,7 @@ from keepwell.performance.appraisals.steps import Judged
 from keepwell.performance.scorecards.scored import Scored
 from keepwell.store.db import Database
 from keepwell.surfaces.answers import Behind
+from keepwell.surfaces.appraisal_sight import MACHINE, Listed, Relation, Shown, ShownRound, Simulated, Viewer, told_state
 from keepwell.surfaces.freezing import Chosen, freezing
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.stored import check_same_definitions
@@ -35,80 +35,7 @@ from keepwell.surfaces.stored import check_same_definitions
 EVERYBODY = Chosen()
 GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 LEAST_PEERS = 5  # results, below which a distribution would tell whose they are
-INNER = frozenset({StepKind.ASSESSED, StepKind.APPROVED, StepKind.RETURNED})
 BANDS = 10  # of a distribution, each of ten points
-
-
-class Relation(StrEnum):
-    """What somebody is to an appraisal."""
-
-    SELF = "self"
-    ABOVE = "above"  # at any depth
-    KEEPER = "keeper"  # opens, approves and publishes those of everybody
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Who asks. Without an id it is a command on the machine, which may do everything."""
-
-    user_id: str | None
-    employee_id: str | None
-    is_keeper: bool
-
-
-MACHINE = Viewer(None, None, is_keeper=True)
-
-
-def viewer_of(user: User) -> Viewer:
-    """The user as one who asks for appraisals."""
-    return Viewer(user.user_id, user.employee_id, user.may(Capability.APPRAISE))
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An appraisal as somebody sees it. ``scored`` is None as long as the person may not see what others judged; ``by_readings`` has KPIs only."""
-
-    appraisal: Appraisal
-    relation: Relation
-    scored: Scored | None
-    by_readings: Scored
-    rank: int | None
-    among: int
-
-
-@dataclass(frozen=True)
-class ShownRound:
-    """A round with the appraisals that somebody sees. ``bands`` counts published totals by tens, of everybody in it, where they are enough."""
-
-    round: Round
-    shown: Sequence[Shown]
-    subjects: int
-    bands: Sequence[int] | None
-
-    @property
-    def listed(self) -> "Listed":
-        """The same in short."""
-        return Listed(self.round, self.subjects, [told_state(s.appraisal, s.relation) for s in self.shown])
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A round as lists tell of it: about how many it is, and how far those are whom somebody sees."""
-
-    round: Round
-    subjects: int
-    states: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """What an appraisal comes to with the plan's weights, and what it would with others."""
-
-    appraisal: Appraisal
-    before: Scored
-    after: Scored
-    rank_before: int | None
-    rank_after: int | None
 
 
 @dataclass(frozen=True)
@@ -389,12 +316,6 @@ class Rounds:
                 Shown(a, relation, None if is_hidden else scored[a.appraisal_id], by_readings, None if is_hidden else rank, len(listed))
             )
         return ShownRound(found, made, len(listed), _bands(listed))
-
-
-def told_state(found: Appraisal, relation: Relation) -> str:
-    """How far an appraisal is; to the person not how far others are with it, until it is published."""
-    is_hidden = relation is Relation.SELF and found.state in INNER
-    return "in_work" if is_hidden else str(found.state)
 
 
 def _ranks(scored: Mapping[str, Scored]) -> dict[str, int | None]:

@@ -19,6 +19,7 @@ from keepwell.performance.appraisals.steps import Judged
 from keepwell.surfaces.api.call import Call, Caller
 from keepwell.surfaces.api.cursor import MOST, PageSize, paged
 from keepwell.surfaces.api.door import ApiRoutes
+from keepwell.surfaces.appraisal_sight import Shown, viewer_of
 from keepwell.surfaces.appraised import (
     appraisal_json,
     asked_json,
@@ -30,7 +31,7 @@ from keepwell.surfaces.appraised import (
 )
 from keepwell.surfaces.appraised_sheet import export_sheet
 from keepwell.surfaces.freezing import Chosen
-from keepwell.surfaces.rounds import Rounds, Shown, viewer_of
+from keepwell.surfaces.rounds import Rounds
 from keepwell.surfaces.web.tables import download
 
 ROUTES = ApiRoutes("Appraisals")

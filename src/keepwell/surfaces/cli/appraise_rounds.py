@@ -20,7 +20,8 @@ from keepwell.surfaces.figures import figure
 from keepwell.surfaces.words import words_of
 
 if TYPE_CHECKING:
-    from keepwell.surfaces.rounds import Rounds, Shown, ShownRound
+    from keepwell.surfaces.appraisal_sight import Shown, ShownRound
+    from keepwell.surfaces.rounds import Rounds
 
 RoundArgument = Annotated[str, typer.Argument(help="Its id: rnd_…, see `keepwell appraise list`.", show_default=False)]
 AppraisalArgument = Annotated[str, typer.Argument(help="Its id: apr_…, see `keepwell appraise round`.", show_default=False)]

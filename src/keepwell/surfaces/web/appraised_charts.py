@@ -7,8 +7,9 @@ from typing import Any
 from keepwell.metrics.kpi import Unit
 from keepwell.performance.appraisals.frozen import Kept
 from keepwell.performance.appraisals.plan import PlanItem
+from keepwell.surfaces.appraisal_sight import ShownRound
 from keepwell.surfaces.appraised import row_of
-from keepwell.surfaces.rounds import BANDS, ShownRound
+from keepwell.surfaces.rounds import BANDS
 from keepwell.surfaces.web.charts import Chart
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit

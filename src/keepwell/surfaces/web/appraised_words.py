@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from keepwell.performance.appraisals.plan import Kind, PlanItem
+from keepwell.surfaces.appraisal_sight import Shown
 from keepwell.surfaces.appraised import result_json, row_of, trail_json
-from keepwell.surfaces.rounds import Shown
 from keepwell.surfaces.web.visit import Visit
 
 TONES = {"published": "better", "answered": "better", "approved": "better", "appealed": "worse", "returned": "warn"}

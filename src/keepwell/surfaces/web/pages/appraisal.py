@@ -18,7 +18,8 @@ from keepwell.performance.appraisals.development import Entry, EntryKind
 from keepwell.performance.appraisals.outcome import Objective
 from keepwell.performance.appraisals.plan import Kind, PlanItem, RaterKind
 from keepwell.performance.appraisals.steps import Judged
-from keepwell.surfaces.rounds import Relation, Rounds, Shown, viewer_of
+from keepwell.surfaces.appraisal_sight import Relation, Shown, viewer_of
+from keepwell.surfaces.rounds import Rounds
 from keepwell.surfaces.web.appraised_words import ItemRow, Row, TrailRow, items_in_words, row_in_words, trail_in_words
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.tables import Column, Sheet

@@ -13,10 +13,11 @@ from keepwell.access.roles import Capability
 from keepwell.core.errors import KeepwellError
 from keepwell.performance.appraisals.appraisal import StepKind
 from keepwell.performance.appraisals.plan import Plan
+from keepwell.surfaces.appraisal_sight import Listed, ShownRound, viewer_of
 from keepwell.surfaces.appraised import simulated_json
 from keepwell.surfaces.appraised_sheet import export_sheet
 from keepwell.surfaces.freezing import Chosen
-from keepwell.surfaces.rounds import Listed, Rounds, ShownRound, viewer_of
+from keepwell.surfaces.rounds import Rounds
 from keepwell.surfaces.web.appraised_charts import funnel_charts, spread_chart
 from keepwell.surfaces.web.appraised_words import Row, row_in_words, state_words
 from keepwell.surfaces.web.charts import Chart
