@@ -140,6 +140,18 @@ def _published_and_appealed(company: Company, place: str, key: str) -> None:
         assert "appeal answered" in page
 
 
+def test_the_rows_behind_a_reading_are_one_click_away(company: Company) -> None:
+    with browsing(company, "executive") as keeper:
+        place = sent(keeper, "", plan="owners", period="2026-Q2")
+        page = read(keeper.get(f"{PLACE}/{ids(keeper, place)['Bo Own']}").text).one("main")
+        row = next(r for r in rows_of(page.one("table", "data-table")) if r["item"] == "contact_coverage")
+        (link,) = page.all("a", "data-drawer")
+        shown = {t["data-table"]: rows_of(t) for t in read(keeper.get(link["href"]).text).all("table", "data-table")}
+        assert len(shown["rows-denominator"]) == int(row["n"]) > 0
+        owners = {c["customer_id"] for c in company.surfaces.python.customers("owner_id = 'E1'").to_json()}
+        assert {r["customer_id"] for r in shown["rows-denominator"]} <= owners
+
+
 def test_a_rater_is_asked_on_the_page_and_answers_once(company: Company) -> None:
     with browsing(company, "executive") as keeper:
         place = sent(keeper, "", plan="owners", period="2025-Q4")
