@@ -31,7 +31,7 @@ items:
   - rater: trust
     title: {en: Trust, zh: 信任}
     weight: 10
-    kinds: {peer: 100}
+    kinds: {peer: 50, customer: 50}
     guidance: {en: "0: poor", zh: "0 分：差"}
   - mbo: own
     title: {en: Own objectives, zh: 个人目标}
@@ -160,6 +160,12 @@ def test_a_rater_is_asked_on_the_page_and_answers_once(company: Company) -> None
         found = re.search(r'<option value="(usr_\w+)">Bo Own</option>', page)
         assert found
         sent(keeper, f"/{key}/raters", kind="peer", person=found.group(1))
+        sent(keeper, f"/{key}/raters", kind="customer", customer="Firm A & Sons")
+        (link,) = read(keeper.get(f"{PLACE}/{key}").text).one("ul", "data-list").all("a")
+        assert "Firm A &amp; Sons" in keeper.get(link["href"]).text
+        sent(keeper, f"/{key}/ratings", item=["trust"], mark=["3.3"], rater="Firm A & Sons")
+        assert keeper.get(link["href"]).status_code == 404
+        assert keeper.get(f"{PLACE}/{key}/rate?rater=Bo").status_code == 404
     with browsing(company, "own") as bo:
         assert f"{PLACE}/{key}/rate" in bo.get(PLACE).text
         assert "without your name" in bo.get(f"{PLACE}/{key}/rate").text

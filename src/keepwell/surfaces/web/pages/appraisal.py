@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Form
 from starlette.responses import Response
@@ -44,6 +44,16 @@ class Markable:
 
 
 @dataclass(frozen=True)
+class AskedRow:
+    """Who is asked; ``href`` is where a customer's answer can be written down."""
+
+    name: str
+    kind: str
+    has_answered: bool
+    href: str
+
+
+@dataclass(frozen=True)
 class AppraisalPage:
     """An appraisal as one person sees it, with the forms that this person may send."""
 
@@ -56,7 +66,7 @@ class AppraisalPage:
     objectives: tuple[Objective, ...]
     trail: tuple[TrailRow, ...]
     entries: tuple[Entry, ...]
-    asked: tuple[tuple[str, str, bool], ...]
+    asked: tuple[AskedRow, ...]
     may: frozenset[str]
     marks: tuple[Markable, ...]
     has_objectives: bool
@@ -85,7 +95,7 @@ def show(visit: Visit) -> AppraisalPage:
         found.marks.objectives if not is_self or found.is_told else (),
         tuple(trail_in_words(visit, shown)),
         tuple(desk.entries(found.appraisal_id)),
-        tuple(_asked(visit, a, names) for a in desk.asked(found.appraisal_id)),
+        tuple(_asked(visit, a, names, found.appraisal_id if "ask" in may else None) for a in desk.asked(found.appraisal_id)),
         may,
         tuple(_markable(visit, i, given.get(i.name)) for i in plan.items_of(Kind.MANUAL)),
         bool(plan.items_of(Kind.MBO)) and not is_self,
@@ -115,8 +125,10 @@ def _markable(visit: Visit, item: PlanItem, mark: Decimal | None) -> Markable:
     )
 
 
-def _asked(visit: Visit, asked: Asked, names: dict[str, str]) -> tuple[str, str, bool]:
-    return names.get(asked.rater, asked.rater), visit.say(f"appraisals.kind_{asked.kind}"), asked.has_answered
+def _asked(visit: Visit, asked: Asked, names: dict[str, str], open_id: str | None) -> AskedRow:
+    may_write = open_id is not None and asked.kind is RaterKind.CUSTOMER and not asked.has_answered
+    href = f"{PATH}/{quote(open_id or '')}/rate?{urlencode({'rater': asked.rater})}" if may_write else ""
+    return AskedRow(names.get(asked.rater, asked.rater), visit.say(f"appraisals.kind_{asked.kind}"), asked.has_answered, href)
 
 
 def _people(visit: Visit) -> dict[str, str]:
@@ -132,38 +144,46 @@ def _sheet(visit: Visit, items: tuple[ItemRow, ...]) -> Sheet:
 
 @dataclass(frozen=True)
 class RatePage:
-    """What a rater is asked."""
+    """What a rater is asked; ``rater`` is the customer whose answer is written down."""
 
     title: str
     appraisal_id: str
     name: str
     period: str
+    rater: str
     marks: tuple[Markable, ...]
     sheets: tuple[Sheet, ...] = ()
 
 
 @ROUTES.page(f"{PATH}/{{appraisal_id}}/rate", Capability.SEE_KPIS, "appraisal_rate.html")
 def rate(visit: Visit) -> RatePage:
-    wanted = visit.request.path_params["appraisal_id"]
-    asked = next(((a, k) for a, k in _desk(visit).to_rate() if a.appraisal_id == wanted), None)
-    if asked is None:
+    desk, wanted, rater = _desk(visit), visit.request.path_params["appraisal_id"], visit.asked("rater")
+    if rater:
+        found, kind = desk.one(wanted).appraisal, RaterKind.CUSTOMER
+        is_asked = any(a.rater == rater and a.kind is kind and not a.has_answered for a in desk.asked(wanted))
+    else:
+        asked = next(((a, k) for a, k in desk.to_rate() if a.appraisal_id == wanted), None)
+        is_asked = asked is not None
+        if asked is not None:
+            found, kind = asked
+    if not is_asked:
         raise unknown("appraisal", wanted, ())
-    found, kind = asked
     items = [i for i in found.round.plan.items_of(Kind.RATER) if kind in i.raters]
     return RatePage(
         visit.say("appraisals.rate", name=found.name),
         found.appraisal_id,
         found.name,
         found.round.period.label,
+        rater,
         tuple(_markable(visit, i, None) for i in items),
     )
 
 
 @ROUTES.post(f"{PATH}/{{appraisal_id}}/ratings", Capability.SEE_KPIS)
-def send_rating(visit: Here, appraisal_id: str, item: Texts = None, mark: Texts = None) -> Response:
-    """What this person says, once."""
-    _desk(visit).rate(visit.at, visit.actor, appraisal_id, _marks(item, mark))
-    return redirect(PATH)
+def send_rating(visit: Here, appraisal_id: str, item: Texts = None, mark: Texts = None, rater: Annotated[str, Form()] = "") -> Response:
+    """What this person says, once; or what a customer said."""
+    _desk(visit).rate(visit.at, visit.actor, appraisal_id, _marks(item, mark), rater or None)
+    return _back(appraisal_id) if rater else redirect(PATH)
 
 
 @ROUTES.post(f"{PATH}/{{appraisal_id}}/self-assessment", Capability.SEE_KPIS)
