@@ -5,7 +5,7 @@ from alembic import op
 
 from keepwell.store.tables.table import Instant
 
-revision = "0012"
+revision = "0010"
 down_revision = "0009"
 
 
