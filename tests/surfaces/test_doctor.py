@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from factories.postbox import postbox
 from keepwell.access.audit import Actor
 from keepwell.access.webhooks import deliveries
 from keepwell.access.webhooks.deliveries import Event
@@ -66,3 +67,15 @@ def test_webhooks_that_send_nothing_are_warned_of_with_what_to_do(place: Workspa
     assert f"keepwell webhook sent {failing}" in told["webhook failing"].advice
     # who switched it off by hand knows
     assert set(told) == {"webhooks", "webhook gone", "webhook failing"}
+
+
+def test_mail_is_told_of_where_it_is_set_up(tmp_path: Path) -> None:
+    assert not [f for f in examine(create_workspace(tmp_path / "none", Settings())) if f.check == "mail"]
+    with postbox(tmp_path / "box") as box:
+        place = create_workspace(tmp_path / "mail", Settings(**box.settings))
+        (found,) = (f for f in examine(place) if f.check == "mail")
+        assert (found.state, found.found.partition(";")[0]) == (State.OK, f"localhost:{box.port} lets us in")
+        assert not box.mails()
+    # the server is gone
+    (found,) = (f for f in examine(place) if f.check == "mail")
+    assert (found.state, "mail_host" in found.advice) == (State.FAILED, True)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import re
 import tomllib
 import zoneinfo
 from dataclasses import dataclass, field, fields
@@ -16,6 +17,8 @@ from keepwell.core.money import check_currency
 
 FILE_NAME = "keepwell.toml"
 MOST_DAYS = 3_650
+_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+_WEB = re.compile(r"https?://[^\s?#]+")
 MOST_ISSUER = 240  # characters; with the subject it is what a user is known by
 
 
@@ -40,6 +43,14 @@ class EngineName(StrEnum):
 
     DUCKDB = "duckdb"
     SPARK = "spark"
+
+
+class MailSecurity(StrEnum):
+    """How the way to the mail server is protected."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
 
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -84,6 +95,13 @@ class Settings:
         "", "hosts, by commas, that webhooks may be sent to though they are of one's own network or without https; empty for none"
     )
 
+    mail_host: str = _setting("", "mail server that reports and alerts are handed to; empty for none")
+    mail_port: int = _setting(587, "its port: 587 with starttls, 465 with tls, 25 for a relay of one's own")
+    mail_security: MailSecurity = _setting(MailSecurity.STARTTLS, "how the way there is protected: starttls, tls or none")
+    mail_user: str = _setting("", "who signs in there; empty for nobody. The password stands in $KEEPWELL_MAIL_PASSWORD")
+    mail_from: str = _setting("", "address that mails come from, such as keepwell@example.com")
+    pages_url: str = _setting("", "address at which people reach the pages, for links in mails; empty for no links")
+
     def __post_init__(self) -> None:
         check_currency(self.currency)
         check_timezone(self.timezone)
@@ -100,6 +118,10 @@ class Settings:
             raise WrongUseError(f"clv_annual_rate is {self.clv_annual_rate:g}.", "Give a share from 0 to 1, such as 0.1 for 10 %.")
         if self.oidc_issuer or self.oidc_client_id:
             check_provider(self.oidc_issuer, self.oidc_client_id)
+        if self.mail_host:
+            check_mail(self)
+        if self.pages_url and not _WEB.fullmatch(self.pages_url):
+            raise WrongUseError(f"pages_url is {self.pages_url!r}.", "Write it like https://keepwell.example.com.")
 
     @property
     def week_start_weekday(self) -> int:
@@ -132,6 +154,16 @@ def check_provider(issuer: str, client_id: str) -> None:
             f"oidc_issuer is {issuer!r}.",
             "Give the provider's address as it tells it, beginning with https:// (http:// on this machine only).",
         )
+
+
+def check_mail(settings: Settings) -> None:
+    """Raises where mail is set up by half, or a password would be sent for others to read."""
+    if not _ADDRESS.fullmatch(settings.mail_from):
+        raise WrongUseError(f"mail_from is {settings.mail_from!r}.", "Give the address that mails come from, such as keepwell@example.com.")
+    if not 1 <= settings.mail_port <= 65_535:
+        raise WrongUseError(f"mail_port is {settings.mail_port}.", "It is a port, 1 to 65535.")
+    if settings.mail_user and settings.mail_security is MailSecurity.NONE and not is_protected(f"http://{settings.mail_host}"):
+        raise WrongUseError("mail_user would sign in over a way that others can read.", "Set mail_security to starttls or tls.")
 
 
 def _typed(name: str, kind: type, value: Any, where: str) -> Any:

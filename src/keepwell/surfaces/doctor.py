@@ -61,6 +61,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         _single_sign_on,
         _jobs,
         _webhooks,
+        _mail,
     )
     found: list[Finding] = []
     for check in checks:
@@ -236,6 +237,22 @@ def _webhooks(workspace: Workspace) -> Iterator[Finding]:
         off = sum(not w["is_on"] for w in known)
         yield Finding("webhooks", State.OK, f"{len(known) - len(out)} in, {len(out)} out{f', {off} switched off' if off else ''}")
         yield from (finding for w in out for finding in _of_subscription(w))
+
+
+def _mail(workspace: Workspace) -> Iterator[Finding]:
+    """Whether the mail server of the settings lets us in; nothing is sent."""
+    s = workspace.settings
+    if not s.mail_host:
+        return
+    # the store's libraries, as above
+    from keepwell.surfaces.delivery.smtp import PASSWORD, fault_or_none  # noqa: PLC0415 - see above
+
+    fault = fault_or_none(s)
+    where = f"{s.mail_host}:{s.mail_port}"
+    if fault is None:
+        yield Finding("mail", State.OK, f"{where} lets us in; `keepwell schedule test-mail ADDRESS` sends one")
+    else:
+        yield Finding("mail", State.FAILED, f"{where}: {fault}", f"Look at mail_host, mail_port, mail_security, mail_user and ${PASSWORD}.")
 
 
 def _of_subscription(told: dict[str, Any]) -> Iterator[Finding]:

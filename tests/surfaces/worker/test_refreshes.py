@@ -54,6 +54,7 @@ def test_a_refresh_that_is_killed_in_every_stage_is_published_once_and_as_the_co
         is_done("KPIs"),
         is_done("models"),
         is_done("KPIs_of_models"),
+        is_done("health"),
         is_done("reasons"),
         lambda: any((work.lake.folder / "staging").glob("res_*")),
         is_done("write"),
@@ -66,7 +67,7 @@ def test_a_refresh_that_is_killed_in_every_stage_is_published_once_and_as_the_co
     with work.worker():
         job = work.over(job_id)
     assert (job.state, job.error) == (State.DONE, None)
-    assert [s.state for s in job.steps] == [StepState.DONE] * 7
+    assert [s.state for s in job.steps] == [StepState.DONE] * 8
     first, second = work.runs()
     assert first == by_command
     assert second.run_id == job.result["run_id"]
@@ -135,7 +136,16 @@ def test_a_job_whose_worker_died_is_cancelled_and_stays_so(work: Working) -> Non
 def test_a_job_that_waits_is_cancelled_at_once_without_any_worker(work: Working) -> None:
     job_id = work.jobs.start_refresh(asked_by=OLGA)
     assert not work.jobs.is_worker_alive
-    assert [s.name for s in work.jobs.job(job_id).steps] == ["KPIs", "models", "KPIs of models", "reasons", "write", "publish", "tidy up"]
+    assert [s.name for s in work.jobs.job(job_id).steps] == [
+        "KPIs",
+        "models",
+        "KPIs of models",
+        "health",
+        "reasons",
+        "write",
+        "publish",
+        "tidy up",
+    ]
     work.jobs.cancel(job_id)
     job = work.jobs.job(job_id)
     assert (job.state, job.is_over) == (State.CANCELLED, True)

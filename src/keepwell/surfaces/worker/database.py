@@ -17,6 +17,8 @@ APPLICATION = "keepwell"
 APPLICATION_VERSION = "1"
 QUEUE = "lake"  # one at a time: all jobs write to the lake
 EVENTS_QUEUE = "events"  # several at a time: they write to the store only
+REPORTS_QUEUE = "reports"  # one at a time: each needs memory
+MAIL_QUEUE = "mail"
 WORKER_LOCK = "worker.lock"
 log = logging.getLogger("keepwell.jobs")
 

@@ -60,15 +60,21 @@ class Jobs:
         """The server is about to end."""
         self.is_ending = True
 
-    def start_refresh(self, *, asked_by: str, as_of: date | None = None, engine: EngineName | None = None) -> str:
+    def start_refresh(
+        self, *, asked_by: str, as_of: date | None = None, engine: EngineName | None = None, job_id: str | None = None
+    ) -> str:
         """Queue a refresh; gives the job's id. ``asked_by`` is the name that the list of jobs shows.
+
+        With a ``job_id`` there is one of that id, however often it is asked for.
 
         Raises where there is nothing to compute, at once and not when its turn comes.
         """
         check_day(as_of)
         if not runs.pinned_versions(Lake(self._place.lake_folder)):
             raise WrongUseError("There is nothing to compute: the lake is empty.", "Import something first.")
-        return self._start(Kind.REFRESH, asked_by, {"as_of": as_of.isoformat() if as_of else None, "engine": engine and str(engine)})
+        return self._start(
+            Kind.REFRESH, asked_by, {"as_of": as_of.isoformat() if as_of else None, "engine": engine and str(engine)}, job_id
+        )
 
     def start_import(self, request: ImportRequest, *, asked_by: str, remove_files: bool = False) -> str:
         """Queue an import; gives the job's id.
@@ -153,14 +159,15 @@ class Jobs:
         file = database.file_or_none(self._place)
         return file is None or file.exists()
 
-    def _start(self, kind: Kind, asked_by: str, asked: Mapping[str, Any]) -> str:
-        job_id = new_id("job", self._clock.now())
+    def _start(self, kind: Kind, asked_by: str, asked: Mapping[str, Any], job_id: str | None = None) -> str:
+        job_id = job_id or new_id("job", self._clock.now())
         with self._reached():
             self._opened().enqueue(
                 {
                     "workflow_name": str(kind),
                     "queue_name": database.QUEUE,
                     "workflow_id": job_id,
+                    "workflow_id_reuse_policy": "return-existing",
                     "app_version": database.APPLICATION_VERSION,
                     "authenticated_user": asked_by,
                 },

@@ -17,7 +17,7 @@ from keepwell.core.clock import Clock
 from keepwell.core.errors import KeepwellError
 from keepwell.core.workspace import Workspace
 from keepwell.store.db import reached
-from keepwell.surfaces.worker import database, workflows
+from keepwell.surfaces.worker import database, timetable, workflows
 from keepwell.surfaces.worker.outbox import AT_ONCE, Outbox
 from keepwell.surfaces.worker.pruning import prune
 
@@ -79,18 +79,22 @@ def _launched(place: Workspace, clock: Clock) -> DBOSClient:
         DBOS.launch()
         DBOS.register_queue(database.QUEUE, global_concurrency=1, worker_concurrency=1, polling_interval_sec=SECONDS_BETWEEN_LOOKS)
         DBOS.register_queue(database.EVENTS_QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=SECONDS_BETWEEN_LOOKS)
+        DBOS.register_queue(database.REPORTS_QUEUE, worker_concurrency=1, polling_interval_sec=SECONDS_BETWEEN_LOOKS)
+        DBOS.register_queue(database.MAIL_QUEUE, worker_concurrency=timetable.AT_ONCE, polling_interval_sec=SECONDS_BETWEEN_LOOKS)
         return DBOSClient(system_database_url=database.address(place), application_name=database.APPLICATION)
 
 
 def _wait(place: Workspace, clock: Clock, client: DBOSClient, stop: threading.Event) -> None:
     pruned = -PRUNE_EVERY.total_seconds()
-    with closing(Outbox(place, clock, client)) as outbox:
+    with closing(Outbox(place, clock, client)) as outbox, closing(timetable.Timetable(place, clock, client)) as table:
         while not stop.wait(1.0):
             outbox.look()
+            table.look()
             if time.monotonic() - pruned >= PRUNE_EVERY.total_seconds():
                 pruned = time.monotonic()
                 prune(place, clock, client)
                 outbox.forget_old()
+                table.forget_old()
 
 
 def _end(client: DBOSClient) -> None:

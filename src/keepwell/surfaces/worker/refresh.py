@@ -37,10 +37,25 @@ from keepwell.models.choices import Choices
 from keepwell.models.choices_file import chosen
 from keepwell.models.results import estimated
 from keepwell.models.stored import known_before
+from keepwell.performance.health.definition_file import health_of
+from keepwell.performance.health.results import health_tables, with_health
 from keepwell.surfaces.explained import TABLE as EXPLANATIONS
 from keepwell.surfaces.explained import as_table, most_telling
 from keepwell.surfaces.worker.engines import reading_engine
-from keepwell.surfaces.worker.stages import KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, REASONS, STAGES, WRITE, Found, Outcome, Plan, check_day
+from keepwell.surfaces.worker.stages import (
+    HEALTH,
+    KPIS,
+    KPIS_OF_MODELS,
+    MODELS,
+    PUBLISH,
+    REASONS,
+    STAGES,
+    WRITE,
+    Found,
+    Outcome,
+    Plan,
+    check_day,
+)
 
 # what a refresh keeps as known; any other slice is computed when asked for, from the run's versions
 WHOLE_GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
@@ -100,6 +115,7 @@ def definitions_mark(workspace: Workspace) -> str:
         keepwell.__version__,
         repr(workspace.settings),
         repr(choices_of(workspace)),
+        repr(health_of(workspace.folder).plain),
         *(f"{k.name} {k.definition_hash}" for k in known.values()),
     ]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
@@ -116,7 +132,7 @@ class Refresh:
         self._stages: dict[str, Callable[[], Outcome]] = dict(
             zip(
                 STAGES,
-                (self._kpis, self._models, self._kpis_of_models, self._reasons, self._write, self._publish, self._tidy_up),
+                (self._kpis, self._models, self._kpis_of_models, self._health, self._reasons, self._write, self._publish, self._tidy_up),
                 strict=True,
             )
         )
@@ -178,6 +194,12 @@ class Refresh:
         problems = dict(self._outcome(KPIS).problems)
         return self._read(self._session_with_models, [k for k in self.known.values() if reads_results(k)], problems)
 
+    def _health(self) -> Outcome:
+        """How customers are: of whom models know something."""
+        if "customer_scores" not in self._outcome(MODELS).tables:
+            return Outcome()
+        return Outcome(health_tables(self._session, self.plan.run_id, health_of(self.workspace.folder), choices_of(self.workspace)))
+
     def _reasons(self) -> Outcome:
         """Why the last whole month differs from the one before: of the changes that an Overview tells first."""
         plan, calendar, last_day = self.plan, self.workspace.calendar, self._session.last_whole_day
@@ -200,7 +222,8 @@ class Refresh:
         return pa.concat_tables([self._outcome(stage).tables["kpi_values"] for stage in (KPIS, KPIS_OF_MODELS)])
 
     def _write(self) -> Outcome:
-        tables = {"kpi_values": self._kpi_values, **self._outcome(MODELS).tables, **self._outcome(REASONS).tables}
+        scored = with_health(self._outcome(MODELS).tables, self._outcome(HEALTH).tables)
+        tables = {"kpi_values": self._kpi_values, **scored, **self._outcome(REASONS).tables}
         return Outcome(results=runs.store_results(self.lake, self.plan.run_id, self.plan.started_at, tables))
 
     def _publish(self) -> Outcome:

@@ -13,9 +13,9 @@ from keepwell.core.errors import WrongUseError
 from keepwell.core.files import read_json_or_none, write_json_atomically
 from keepwell.core.settings import EngineName
 
-KPIS, MODELS, KPIS_OF_MODELS, REASONS = "KPIs", "models", "KPIs of models", "reasons"
+KPIS, MODELS, KPIS_OF_MODELS, HEALTH, REASONS = "KPIs", "models", "KPIs of models", "health", "reasons"
 WRITE, PUBLISH, TIDY_UP = "write", "publish", "tidy up"
-STAGES = (KPIS, MODELS, KPIS_OF_MODELS, REASONS, WRITE, PUBLISH, TIDY_UP)
+STAGES = (KPIS, MODELS, KPIS_OF_MODELS, HEALTH, REASONS, WRITE, PUBLISH, TIDY_UP)
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 

@@ -22,7 +22,7 @@ from keepwell.lake.records import EntityCounts
 from keepwell.lake.undo import undo
 from keepwell.sources import draft_checks, drafts, imports
 from keepwell.sources.imports import ImportRefusedError, ImportReport, cause
-from keepwell.surfaces.worker import outbox
+from keepwell.surfaces.worker import outbox, timetable
 from keepwell.surfaces.worker.job import Kind, State
 from keepwell.surfaces.worker.progress import JobProgress, folder_of, put_away
 from keepwell.surfaces.worker.refresh import Refresh, definitions_mark, plan_of
@@ -79,6 +79,18 @@ def register(place: Workspace, clock: Clock) -> None:
     @DBOS.workflow(name=outbox.WORKFLOW, max_recovery_attempts=None)
     def deliver(asked: Asked) -> None:
         DBOS.run_step({"name": outbox.WORKFLOW}, lambda: outbox.deliver(place, clock, asked))
+
+    @DBOS.workflow(name=timetable.MAKE, max_recovery_attempts=None)
+    def make(asked: Asked) -> None:
+        DBOS.run_step({"name": timetable.MAKE}, lambda: timetable.make_occasion(place, clock, asked))
+
+    @DBOS.workflow(name=timetable.LOOK, max_recovery_attempts=None)
+    def alerts(asked: Asked) -> None:
+        DBOS.run_step({"name": timetable.LOOK}, lambda: timetable.look_for_alerts(place, clock, asked))
+
+    @DBOS.workflow(name=timetable.SEND, max_recovery_attempts=None)
+    def send(asked: Asked) -> None:
+        DBOS.run_step({"name": timetable.SEND}, lambda: timetable.send_message(place, clock, asked))
 
     for kind, work in ((Kind.IMPORT, _imported), (Kind.CHECK, _checked), (Kind.UNDO, _undone)):
         of_one_step(kind, work)
