@@ -1,0 +1,1 @@
+"""Alerts: what somebody wants to be told of a KPI, found after each run, each thing once."""
