@@ -69,6 +69,8 @@ DERIVED = {
     "topic_quotes",
     "drivers",
     "calibration_points",
+    "health_checks",
+    "health_definitions",
     "model_parameters",
     "model_reports",
     "data_quality",

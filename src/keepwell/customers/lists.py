@@ -22,8 +22,8 @@ def customer_columns() -> list[str]:
 
 
 def score_columns() -> list[str]:
-    """The columns of ``customer_scores`` that stand beside the customer's own."""
-    return [c.name for c in entity("customer_scores").stored_columns if c.name not in {"run_id", "customer_id"}]
+    """The columns of ``customer_scores`` that stand beside the customer's own; parts of health are read where one customer is shown."""
+    return [c.name for c in entity("customer_scores").stored_columns if c.name not in {"run_id", "customer_id", "health_parts"}]
 
 
 def customer_list(

@@ -38,6 +38,7 @@ class Filters:
     value_to: Decimal | None = None
     last_contact_from: date | None = None
     last_contact_to: date | None = None
+    health_bands: Sequence[str] = ()
     attention: Sequence[str] = ()  # reasons of ATTENTIONS; one of them is enough
     where: str | None = None  # SQL over own columns and scores
     rule: str | None = None  # the same, made of known columns and literals: it needs no barrier and can't fail
@@ -155,7 +156,7 @@ def regions_of(book: Book, scope: Scope) -> tuple[str, ...]:
 
 def _column_of(sort: str | None, known: Sequence[str]) -> str | None:
     by = (sort or "").removeprefix("-")
-    sortable = [c for c in known if c not in {"attributes", "health_parts"}]
+    sortable = [c for c in known if c != "attributes"]
     if by and by not in sortable:
         # nor by a personal column: the order would tell what is masked
         raise WrongUseError(f"Customers can't be sorted by {by!r}.", did_you_mean(by, sortable))
@@ -180,6 +181,7 @@ def _condition(book: Book, scope: Scope, cursor: DuckDBEngine, table: str, filte
         "tier": filters.tiers,
         "lifecycle_stage": filters.stages,
         "churn_band": filters.churn_bands,
+        "health_band": filters.health_bands,
         "owner_id": filters.owners,
         "region": sorted(with_regions_below(book.lake, filters.regions)) if filters.regions else (),
     }

@@ -10,7 +10,7 @@ from keepwell.engine.duckdb import snapshot_sql
 from keepwell.engine.sql import Steps, literal, names
 from keepwell.lake import runs
 
-STATES = ("tier", "lifecycle_stage", "rfm_group", "churn_band")
+STATES = ("tier", "lifecycle_stage", "rfm_group", "churn_band", "health_band")
 NUMBERS = ("clv", "probability_active", "churn_probability", "health", "contract_value")
 # score -> what it is made of: that which also moved is why
 MADE_OF = {
@@ -22,7 +22,8 @@ MADE_OF = {
     "probability_active": ("orders", "last_order_on"),
     "churn_probability": ("last_order_on", "orders", "subscribed_months"),
     "contract_value": ("paid_monthly", "subscribed_at_horizon"),
-    "health": ("churn_probability", "last_order_on"),
+    "health": ("last_order_on", "orders", "net_amount_12m"),
+    "health_band": ("health",),
 }
 INPUTS = tuple(dict.fromkeys(c for causes in MADE_OF.values() for c in causes))
 

@@ -13,7 +13,11 @@ A_PAGE, SAMPLE, TURNS = 50, 8, 12
 # names are masked by who looks, which the command line does not know; days that stand in other tables it does not list
 NOT_LISTED = {"name", "email", "phone", "owner_name", "last_contact_on", "case_due_on", "contract_ends_on"}
 # the words that stand for a code are the test's own, from the page's language; codes are compared by the API's filter
-WORDED = {"tier", "lifecycle_stage", "churn_band", "rfm_group", "kind"}
+HEALTH = {
+    ("healthy", "en"): "Healthy", ("watch", "en"): "Watch", ("at_risk", "en"): "At risk", ("not_scored", "en"): "No score",
+    ("healthy", "zh"): "健康", ("watch", "zh"): "需关注", ("at_risk", "zh"): "有风险", ("not_scored", "zh"): "无得分",
+}  # fmt: skip
+WORDED = {"tier", "lifecycle_stage", "churn_band", "health_band", "rfm_group", "kind"}
 METRICS = {("other", "en"): "other", ("other", "zh"): "其他"}
 STATES = ("rfm_recency", "rfm_frequency", "clv", "net_amount_12m", "cluster", "churn_probability")
 
@@ -143,6 +147,42 @@ def timeline(told: Told, at: At, block: Element) -> None:
             assert says(amount, one["amount"]), (amount, one["amount"])
     counts = {c["data-kind"]: int(c["data-value"]) for c in at.main.all("a", "data-kind")}
     assert counts == {k: n for k, n in answer["counts"].items() if n}
+
+
+def _health(told: Told, at: At) -> dict[str, Any]:
+    found: dict[str, Any] = told.get(f"customers/{at.places['customer_id']}/health")
+    if told.sees_all:
+        same(found, told.ask("health", "show", at.places["customer_id"]))
+    return found
+
+
+def health(told: Told, at: At, block: Element) -> None:
+    """The computed score and its band."""
+    found = _health(told, at)
+    assert alike(block["data-value"], found["score"])
+    band = found["computed_band"] or "not_scored"
+    assert block.one("span").text == HEALTH[band, at.locale]
+
+
+def health_parts(told: Told, at: At, block: Element) -> None:
+    """Each part with what was read, its points and its weight."""
+    found, lines = _health(told, at)["parts"], block.all("li")
+    assert len(found) == len(lines)
+    for line, one in zip(lines, found, strict=True):
+        assert line["data-part"] == one["part"]
+        assert alike(line.one("b")["data-value"], one["value"])
+        assert alike(line["data-points"], one["points"])
+        assert alike(line["data-weight"], one["weight"])
+        end = line.one(css="kw-end").text
+        assert one["is_missing"] or says(end, one["points"]), (end, one)
+
+
+def health_overrides(told: Told, at: At, block: Element) -> None:
+    """Every override with its expiry, the newest first."""
+    found = _health(told, at)["history"]
+    lines = block.all("li")
+    assert [line.one(css="kw-end").text for line in lines] == [o["until"] for o in found]
+    assert all(o["reason"] in line.text and o["owner_name"] in line.text for line, o in zip(lines, found, strict=True))
 
 
 # ------------------------------------------------------------------------ segments
@@ -311,6 +351,34 @@ def model_facts(told: Told, at: At, block: Element) -> None:
     assert verdict == " ".join((found["verdict"] or found["refused"]).split()) or at.locale != "en"
 
 
+def _defined(told: Told) -> dict[str, Any]:
+    found: dict[str, Any] = told.get("health")
+    if told.sees_all:
+        same(found, told.ask("health"))
+    return found
+
+
+def health_definition(told: Told, at: At, block: Element) -> None:
+    rows, parts = rows_of(block), _defined(told)["parts"]
+    assert [(r["part"], r["better"]) for r in rows] == [(p["part"], p["better"]) for p in parts]
+    assert all(alike(float(r["weight"]) * 100, p["weight"]) for r, p in zip(rows, parts, strict=True))
+
+
+def health_bands(told: Told, at: At, block: Element) -> None:
+    """Whom the lists have in a band are those who are counted there."""
+    found = _defined(told)
+    listed = Counter(c["health_band"] for c in _everybody(told, "health_band"))
+    rows = rows_of(block)
+    assert [(r["band"], float(r["from"])) for r in rows] == [(b["band"], b["from"]) for b in found["bands"]]
+    assert {r["band"]: int(r["customers"]) for r in rows} == found["customers"] == {b: listed[b] for b in found["customers"]}
+
+
+def health_check(told: Told, at: At, block: Element) -> None:
+    who = block["data-table"].removeprefix("check-")
+    (found,) = (c for c in _defined(told)["checks"] if c["who"] == who)
+    each(block, found["bands"], {n: n for n in ("band", "customers", "churned", "share")})
+
+
 BLOCKS: dict[tuple[str, str], Compare | str] = {
     ("/customers", "table:people"): people,
     ("/customers", "figure:net_amount"): total,
@@ -323,6 +391,12 @@ BLOCKS: dict[tuple[str, str], Compare | str] = {
     ("/customers/{customer_id}", "list:contacts"): contacts,
     ("/customers/{customer_id}", "list:voice"): voice,
     ("/customers/{customer_id}", "list:moves"): moves,
+    ("/customers/{customer_id}", "figure:health"): health,
+    ("/customers/{customer_id}", "list:health"): health_parts,
+    ("/customers/{customer_id}", "list:overrides"): health_overrides,
+    ("/health", "table:parts"): health_definition,
+    ("/health", "table:bands"): health_bands,
+    ("/health", "table:check-"): health_check,
     ("/customers/{customer_id}/timeline", "list:timeline"): timeline,
     ("/segments", "table:matrix"): matrix,
     ("/segments", "table:flow"): flow,

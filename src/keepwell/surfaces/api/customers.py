@@ -32,6 +32,7 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
     churn: Some = None,
     owner: Some = None,
     region: Some = None,
+    health: Some = None,
     value_from: Decimal | None = None,
     value_to: Decimal | None = None,
     attention: Annotated[
@@ -58,6 +59,7 @@ def list_customers(  # noqa: PLR0913, PLR0917 - the filters, each a parameter
         region or (),
         value_from,
         value_to,
+        health_bands=health or (),
         attention=attention or (),
         where=where,
     )

@@ -11,6 +11,7 @@ from keepwell.core.settings import Locale
 from keepwell.customers.timeline import Event, Timeline
 from keepwell.customers.whole import Customer360
 from keepwell.surfaces.web.charts import Chart
+from keepwell.surfaces.web.health_panel import Panel, panel_or_none
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.pages.customers import Cell, cell
@@ -37,7 +38,17 @@ PROFILE = (
 # kind of event -> the entity whose labels its columns have
 ENTITIES = {"interaction": ("interactions",), "campaign": ("exposures",), "points": ("loyalty_entries",), "consent": ("consents",)}
 TONES = {"complaint": "worse", "ticket": "worse", "answer": "warn", "order": "better"}
-SCORES = ("clv", "probability_active", "churn_probability", "tier", "lifecycle_stage", "rfm_group", "contract_value", "health")
+SCORES = (
+    "clv",
+    "probability_active",
+    "churn_probability",
+    "tier",
+    "lifecycle_stage",
+    "rfm_group",
+    "contract_value",
+    "health",
+    "health_band",
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,7 @@ class CustomerPage:
     contacts: tuple[tuple[str, str, str, str], ...]
     missing_roles: tuple[str, ...]
     consents: tuple[tuple[str, str, str], ...]
+    health: Panel | None
     sheets: tuple[Sheet, ...]
 
 
@@ -87,7 +99,7 @@ def customer(visit: Visit) -> CustomerPage:
     found = visit.workspace.customer_360(id_of_part(visit.request.path_params["customer_id"]))
     place = 1 if visit.locale is Locale.CHINESE else 0
     name = found.personal.get("name") or found.customer_id
-    chart = _active(visit, found)
+    chart, health = _active(visit, found), panel_or_none(visit, found.customer_id)
     return CustomerPage(
         title=str(name),
         initial=str(name)[:1].upper(),
@@ -104,7 +116,8 @@ def customer(visit: Visit) -> CustomerPage:
         contacts=tuple((c.name or c.contact_id, " · ".join(p for p in (c.title, visit.label("decision_role", c.decision_role)) if p), " · ".join(p for p in (c.phone, c.email) if p), str(c.last_contact_on or "")) for c in found.contacts if c.is_active),
         missing_roles=tuple(visit.label("decision_role", r) for r in found.coverage.missing_roles) if found.coverage else (),
         consents=tuple((visit.label("purpose", c.purpose), visit.label("channel", c.channel) or visit.say("customer.any_channel"), visit.label("status", c.status)) for c in found.consents),
-        sheets=(chart.sheet,) if chart else (),
+        health=health,
+        sheets=(*((chart.sheet,) if chart else ()), *((health.sheet,) if health else ())),
     )  # fmt: skip
 
 
@@ -206,6 +219,7 @@ def _event(visit: Visit, e: Event) -> Told:
     told = e.told
     words = {
         "order": lambda: _order(visit, told),
+        "change": lambda: f"{visit.customer_column(told['score'])} {_score(visit, told['score'], told['before'])} → {_score(visit, told['score'], told['now'])}",
         "ticket": lambda: " · ".join(str(p) for p in (visit.label("kind", told.get("kind")), visit.label("status", told.get("status")), told.get("subject")) if p),
         "answer": lambda: " · ".join(p for p in (visit.label("metric", told.get("metric")), "—" if told.get("score") is None else f"{told['score']:g} / {told['scale_max']:g}", f"“{told['comment']}”" if told.get("comment") else "") if p),
     }  # fmt: skip

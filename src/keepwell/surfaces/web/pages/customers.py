@@ -17,7 +17,9 @@ from keepwell.customers.people import OWNER_NAME, SHOWN, Filters, People
 from keepwell.customers.people import Page as Part
 from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle
+from keepwell.performance.health.definition import LABELS
 from keepwell.surfaces.audiences import Audiences
+from keepwell.surfaces.health_told import points_words
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.refusals import NotFoundError
@@ -28,7 +30,15 @@ from keepwell.surfaces.web.visit import Here, Visit, whole_or
 ROUTES = PageRoutes()
 A_PAGE = 50
 # name in the address -> the filter it fills; each may be told several times
-LISTS = {"tier": "tiers", "stage": "stages", "churn": "churn_bands", "owner": "owners", "region": "regions", "attention": "attention"}
+LISTS = {
+    "tier": "tiers",
+    "stage": "stages",
+    "churn": "churn_bands",
+    "owner": "owners",
+    "region": "regions",
+    "attention": "attention",
+    "health": "health_bands",
+}
 TEXTS = ("segment", "where")
 NUMBERS = {"value_from": "value_from", "value_to": "value_to"}
 DAYS = {"contact_from": "last_contact_from", "contact_to": "last_contact_to"}
@@ -56,6 +66,7 @@ SHARES = {
     "buys_within_90_days",
     "subscribed_at_horizon",
 }
+TONES = {"churn_band": {"high": "worse", "medium": "warn"}, "health_band": {"healthy": "better", "watch": "warn", "at_risk": "worse"}}
 PERSONAL = ("name", "email", "phone")
 EXTRA = (
     "rfm_group",
@@ -65,6 +76,7 @@ EXTRA = (
     "net_amount",
     "next_order_on",
     "health",
+    "health_band",
     "cluster",
     "email",
     "phone",
@@ -285,10 +297,10 @@ def cell(visit: Visit, column: str, value: Any) -> Cell:
         return Cell("", is_number)
     if column in MONEY:
         return Cell(visit.money(value), is_number=True, exact=value)
-    if column in SHARES:
-        return Cell(f"{value:.0%}", is_number=True, exact=value)
-    if column == "churn_band":
-        return Cell(visit.label(column, value), is_number=False, tone={"high": "worse", "medium": "warn"}.get(value, "none"))
+    if column in SHARES or column == "health":
+        return Cell(f"{value:.0%}" if column in SHARES else points_words(Decimal(str(value))), is_number=True, exact=value)
+    if column in TONES:
+        return Cell(visit.label(column, value), is_number=False, tone=TONES[column].get(value, "none"))
     if isinstance(value, str):
         return Cell(visit.label(column, value), is_number=False)
     return Cell(visit.cell(value), is_number, exact=value)
@@ -307,6 +319,7 @@ def _filters(visit: Visit) -> tuple[Filter, ...]:
         Filter("tier", visit.customer_column("tier"), choices("tier", [(t, t) for t in "ABC"])),
         Filter("stage", visit.customer_column("lifecycle_stage"), choices("stage", stages)),
         Filter("churn", visit.customer_column("churn_band"), choices("churn", bands)),
+        Filter("health", visit.customer_column("health_band"), choices("health", [(b, visit.label("health_band", b)) for b in LABELS])),
         Filter("attention", visit.say("customers.attention"), choices("attention", reasons)),
         Filter("region", visit.customer_column("region"), choices("region", [(r, r) for r in _regions(visit)])),
     )
@@ -318,7 +331,14 @@ def _regions(visit: Visit) -> tuple[str, ...]:
 
 def _chips(visit: Visit) -> tuple[Chip, ...]:
     """What is filtered, each with the way back."""
-    columns = {"tier": "tier", "stage": "lifecycle_stage", "churn": "churn_band", "region": "region", "owner": "owner_id"}
+    columns = {
+        "tier": "tier",
+        "stage": "lifecycle_stage",
+        "churn": "churn_band",
+        "health": "health_band",
+        "region": "region",
+        "owner": "owner_id",
+    }
     items = visit.request.query_params.multi_items()
     made = []
     for i, (name, value) in enumerate(items):
