@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories.surfaces import Surfaces
+from keepwell.access.audit import Actor
+from keepwell.access.roles import Rows
+from keepwell.access.scope import Scope
 from keepwell.core.errors import KeepwellError
 from keepwell.core.periods import Calendar, Grain, Period
 from keepwell.core.yaml_file import YamlError
@@ -22,6 +25,7 @@ from keepwell.performance.scorecards.card import Card, Grade, Grades
 from keepwell.performance.scorecards.card_file import cards, read_card
 from keepwell.performance.scorecards.curve import CurveError, Versus, bent, straight
 from keepwell.performance.scorecards.scored import Given, Scored, Without, scored
+from keepwell.store.db import store_of
 from keepwell.surfaces.scorecards import Scorecards
 
 D = Decimal
@@ -186,6 +190,7 @@ def test_grades_are_of_the_total_that_was_not_rounded(total: str, grade: str) ->
         ("MISSING", "grades: {excellent: 70, good: 80, fair: 60}", "must fall from excellent to fair"),
         ("MISSING", "colour: red", "is no field here"),
         (", most: 120", ", most: .inf", "is"),
+        ("target: 200", "target: '1e999999999'", "is '1e999999999'"),
     ],
 )  # fmt: skip
 def test_faults_of_a_file_are_named_with_their_line(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -351,6 +356,14 @@ def test_a_published_card_stays_whatever_changes_after_it(shop: Surfaces) -> Non
     assert {"familiarity", "total"} <= set(differing)
 
 
+def test_who_sees_a_part_of_the_customers_publishes_no_card_of_everybody(shop: Surfaces) -> None:
+    with store_of(shop.python.place) as store:
+        desk = Scorecards(shop.python.seen_by(Scope(Rows.OWN, "E1")), store)
+        with pytest.raises(KeepwellError, match="a scorecard is everybody's"):
+            desk.publish(datetime(2026, 11, 1, tzinfo=UTC), Actor(None, "test"), "two", "2026-10")
+        assert Scorecards(shop.python, store).published() == []
+
+
 def test_a_card_is_published_once_and_only_when_its_period_is_over(shop: Surfaces) -> None:
     shop.ask("scorecard", "two", "--period", "2026-10", "--publish")
     for wrong, message in (
@@ -358,6 +371,7 @@ def test_a_card_is_published_once_and_only_when_its_period_is_over(shop: Surface
         (["--period", "2031-01", "--publish"], "not over yet"),
         (["--period", "2026-09", "--publish", "--mark", "familarity=3"], "no item 'familarity'"),
         (["--period", "2026-09", "--publish", "--mark", "familiarity=11"], "no mark of familiarity"),
+        (["--period", "2026-09", "--publish", "--mark", "familiarity=1e-999999999"], "no mark of familiarity"),
         (["--period", "2026-09", "--publish", "--mark", "familiarity"], "is no mark"),
         (["--period", "2026-09", "--restated"], "no published scorecard named"),
     ):

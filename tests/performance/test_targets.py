@@ -15,13 +15,14 @@ from keepwell.core.errors import UnknownError, WrongUseError
 from keepwell.core.periods import Calendar, Grain
 from keepwell.metrics.kpi import Kpi
 from keepwell.metrics.kpi_file import built_in
+from keepwell.performance.slices import ScopeKind, Slice
 from keepwell.performance.targets import service
 from keepwell.performance.targets.forecast import Way, forecasts, total
 from keepwell.performance.targets.path import shares, way
 from keepwell.performance.targets.service import Computed
 from keepwell.performance.targets.smart import Lack, Letter, smart
 from keepwell.performance.targets.standing import History, State, standing, way_of
-from keepwell.performance.targets.target import Aim, Point, ScopeKind, Slice, Step, Version
+from keepwell.performance.targets.target import Aim, Point, Step, Version
 from keepwell.store.db import Database
 
 D = Decimal

@@ -1,6 +1,7 @@
 """YAML files that people write: read safely, with the line of every value, so that an error can name it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,25 +14,44 @@ Address = tuple[str | int, ...]
 
 
 class YamlError(KeepwellError):
-    """A file that is wrong at a line."""
+    """A file that is wrong at a line. ``address`` is the place in its values, ``said`` what is wrong there without file, line and field."""
+
+    def __init__(self, message: str, hint: str | None = None, address: Address = (), said: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.address = address
+        self.said = message if said is None else said
 
 
 @dataclass(frozen=True)
 class YamlFile:
-    """The values of a file, and the line (1 is the first) on which each stands, by its address in the values."""
+    """The values of a file, and the line (1 is the first) on which each stands, by its address in the values.
+
+    Values that come by another way, such as a form, have no lines: their errors name the places.
+    """
 
     path: Path
     values: Any
     lines: dict[Address, int] = field(default_factory=dict)
 
-    def error(self, address: Address, message: str, hint: str | None = None) -> YamlError:
+    def error(self, address: Address, message: str, hint: str | None = None, said: str | None = None) -> YamlError:
         """An error that names the file, the line and the field."""
+        if not self.lines:
+            return YamlError(f"{'.'.join(self._named(address)) or self.path.stem}: {message}", hint, address, said or message)
         line = next((self.lines[address[:n]] for n in range(len(address), -1, -1) if address[:n] in self.lines), 1)
         # the place in a list says nothing to people, the line does
         where = ".".join(str(part) for part in address if not isinstance(part, int)) or "the file"
-        return YamlError(f"{self.path.name}, line {line}: {where}: {message}", hint)
+        return YamlError(f"{self.path.name}, line {line}: {where}: {message}", hint, address, said or message)
+
+    def _named(self, address: Address) -> Iterator[str]:
+        """The parts of an address; for a place in a list the name of what stands there, else its number."""
+        at = self.values
+        for part in address:
+            at = at.get(part) if isinstance(at, dict) else at[part] if isinstance(at, list) and isinstance(part, int) else None
+            names = [str(at[n]) for n in NAMING if n in at] if isinstance(at, dict) and isinstance(part, int) else []
+            yield names[0] if names else str(part + 1) if isinstance(part, int) else part
 
 
+NAMING = ("name", "kpi", "manual")  # the fields by which entries of a list are called
 DEEPEST, MOST_VALUES = 50, 500_000
 
 # in C where there is one: catalogues are long, and Python takes ten times as long for them
@@ -78,7 +98,7 @@ def read(path: Path) -> YamlFile:
         raise YamlError(f"{path.name} holds a number that can't be read: {error}") from error
     except RecursionError:
         raise YamlError(f"{path.name} is nested too deeply.", "A few levels are enough for anything that is read here.") from None
-    found = YamlFile(path, values, {})
+    found = YamlFile(path, values, {(): 1})
     if node is not None:
         _note_lines(node, (), found)
     return found
@@ -87,6 +107,18 @@ def read(path: Path) -> YamlFile:
 def shipped(text: str) -> Any:
     """The values of a file that ships with Keepwell, whose lines nobody asks for."""
     return yaml.load(text, _Loader)  # noqa: S506 - both are safe loaders
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Puts text into quotes that a plain loader would take for a number: 1e5."""
+
+
+_PlainDumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
+
+
+def written(values: Any) -> str:
+    """The text of a file with these values, in their order, that :func:`read` gives back as they are."""
+    return str(yaml.dump(values, Dumper=_PlainDumper, allow_unicode=True, sort_keys=False, width=10_000))
 
 
 def _loaded(text: str) -> tuple[yaml.Node | None, Any]:
@@ -105,6 +137,8 @@ def _note_lines(node: yaml.Node, address: Address, found: YamlFile) -> None:
         raise YamlError(
             f"{found.path.name} is nested too deeply or holds too much.", "Write values out instead of repeating them by anchors."
         )
+    if not address:
+        found.lines[()] = node.start_mark.line + 1
     found.lines.setdefault(address, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

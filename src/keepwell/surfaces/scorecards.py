@@ -1,10 +1,11 @@
 """Scorecards of a workspace: which there are, and what they come to in a period, today or as it was known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from keepwell.access.audit import Actor
 from keepwell.core.clock import local_day
@@ -13,21 +14,31 @@ from keepwell.core.periods import Grain, Period, Span
 from keepwell.core.yaml_file import YamlError
 from keepwell.lake import runs
 from keepwell.lake.runs import Run
+from keepwell.metrics.cut import NO_MEMBER
 from keepwell.metrics.reading import Reading
 from keepwell.performance.scorecards import published
-from keepwell.performance.scorecards.card import Card, Grade, Item
+from keepwell.performance.scorecards.card import Card, Grade, Item, item_name
 from keepwell.performance.scorecards.card_file import FOLDER, cards, read_card
+from keepwell.performance.scorecards.fields import is_manageable
 from keepwell.performance.scorecards.published import NewCard, PublishedCard, Restated
 from keepwell.performance.scorecards.scored import MEAN_OF, Given, Scored, ScoredItem, scored
 from keepwell.performance.targets.service import targets
 from keepwell.performance.targets.standing import expected_of
-from keepwell.performance.targets.target import ScopeKind
 from keepwell.store.db import Database
 from keepwell.surfaces.answers import plain
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.stored import readings_of_run
 
-GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
+
+class Keep(Protocol):
+    """Whoever keeps readings that do not change as long as the run does not, for those who see the same rows."""
+
+    def __call__(self, key: tuple[Hashable, ...], find: Callable[[], list[Reading]], /) -> list[Reading]:
+        """What is kept under the key, else what ``find`` gives."""
+
+
+def _anew(_: tuple[Hashable, ...], find: Callable[[], list[Reading]]) -> list[Reading]:
+    return find()
 
 
 @dataclass(frozen=True)
@@ -36,21 +47,27 @@ class Scorecards:
 
     workspace: Workspace
     store: Database | None = None  # without it there are no targets, and nothing can be published
+    keep: Keep = _anew
 
     def all(self, problems: list[YamlError] | None = None) -> dict[str, Card]:
         """Every card by name; faulty own ones are left out and noted in ``problems``."""
-        return cards(self.workspace.kpis, self.workspace.place.folder / FOLDER, [] if problems is None else problems)
+        return cards(self.workspace.kpis, self.folder, [] if problems is None else problems)
 
     def card(self, name: str) -> Card:
         """The card of that name; a faulty own file of that name tells what is wrong with it."""
         problems: list[YamlError] = []
         found = self.all(problems)
-        own = self.workspace.place.folder / FOLDER / f"{name}.yaml"
+        own = self.folder / f"{name}.yaml"
         if own.is_file() and problems:
             read_card(own, self.workspace.kpis)
         if name not in found:
             raise unknown("scorecard", name, found)
         return found[name]
+
+    @property
+    def folder(self) -> Path:
+        """Where the workspace's own cards are."""
+        return self.workspace.place.folder / FOLDER
 
     def scored(
         self, name: str, period: str = "last-month", *, as_known: date | None = None, judged: Mapping[str, Decimal] | None = None
@@ -59,10 +76,18 @@ class Scorecards:
 
         Targets of the company take the place of the card's, as they stand, or stood at the end of that day.
         """
-        card, run = self.card(name), self._run(as_known)
+        return self.score(self.card(name), period, as_known=as_known, judged=judged)
+
+    def score(
+        self, card: Card, period: str = "last-month", *, as_known: date | None = None, judged: Mapping[str, Decimal] | None = None
+    ) -> Scored:
+        """The same of a card that need not be saved."""
+        run = self._run(as_known)
         at = self._period(period, run.as_of if as_known else self.workspace.today)
+        readings = self._readings(card, run, at)
+        card = card.with_members(_members(card, readings, at))
         given = Given(_checked_marks(card, judged or {}), self._aims(card, at, as_known))
-        return scored(card, at, self._readings(card, run, at), self.workspace.place.calendar, given)
+        return scored(card, at, readings, self.workspace.place.calendar, given)
 
     @property
     def run(self) -> Run:
@@ -72,7 +97,8 @@ class Scorecards:
     def publish(
         self, at: datetime, actor: Actor, name: str, period: str, judged: Mapping[str, Decimal] | None = None, note: str | None = None
     ) -> PublishedCard:
-        """Keep the card of a period that is over, as it is today, for good."""
+        """Keep the card of a period that is over, as it is today, for good. It tells of the whole: who sees a part publishes none."""
+        self.check_whole()
         found, run = self.scored(name, period, judged=judged), self._run(None)
         if found.is_open or found.period.end >= self.workspace.today:
             raise WrongUseError(f"{found.period.label} is not over yet.", "Publish it once all its readings are there.")
@@ -97,9 +123,21 @@ class Scorecards:
             raise unknown("published scorecard", f"{name} {at.label}", ())
         with self._store().transaction(writes=False) as session:
             before = published.published_card(session, name, at.label)
-        known = self.card(name)
-        marks = {i.name: Decimal(before.card.marks[i.name]) for _, i in known.items if i.name in before.card.marks}
-        return before, published.restated(before.card.rows, rows_of(self.scored(name, at.label, judged=marks)))
+        return before, published.restated(before.card.rows, self._rows_today(before))
+
+    def _rows_today(self, before: PublishedCard) -> list[dict[str, Any]]:
+        """What the card comes to today with the marks that it was published with, as far as it still has such items; nothing where it is gone."""
+        known = self.all().get(before.card.name)
+        if known is None:
+            return []
+        given = {i.name: (Decimal(before.card.marks[i.name]), i.manual) for _, i in known.items if i.name in before.card.marks}
+        marks = {item: mark for item, (mark, manual) in given.items() if manual is not None and mark <= manual.most}
+        return rows_of(self.score(known, before.card.period, judged=marks))
+
+    def check_whole(self) -> None:
+        """Raises for who sees a part of the customers: cards are defined and published for everybody."""
+        if not self.workspace.scope.is_whole:
+            raise WrongUseError("You see a part of the customers, and a scorecard is everybody's.", "Ask somebody who sees all of them.")
 
     def _store(self) -> Database:
         if self.store is None:
@@ -107,13 +145,10 @@ class Scorecards:
         return self.store
 
     def _period(self, period: str, today: date) -> Period:
-        span = self.workspace.place.calendar.parse(period, today=today)
-        if span.grain not in GRAINS or ".." in span.label:
-            raise WrongUseError(f"{period} is no month, quarter or year.", "Write 2026-10, 2026-Q3 or 2026.")
-        return Period(span.label, span.grain, span.start, span.end)
+        return self.workspace.place.calendar.one(period, today=today)
 
     def _aims(self, card: Card, period: Period, as_known: date | None) -> dict[str, Decimal]:
-        """What the company's targets expect of the period, by KPI; where several do, the one whose deadline is next."""
+        """What targets expect of the period, by item; where several do, the one whose deadline is next."""
         if self.store is None or not self.workspace.scope.is_whole:
             return {}
         place = self.workspace.place
@@ -121,13 +156,12 @@ class Scorecards:
         with self.store.transaction(writes=False) as session:
             found = targets(session, with_ended=as_known is not None)
         made: dict[str, Decimal] = {}
+        names = {i.name for _, i in card.items}
         for target in found:
-            version = target.as_known(at)
-            if version is None or target.aim.slice.kind is not ScopeKind.COMPANY or target.aim.kpi not in card.kpis:
-                continue
-            expected = expected_of(version, period, place.calendar)
+            version, name = target.as_known(at), item_name(target.aim.kpi, target.aim.slice.dimension, target.aim.slice.member)
+            expected = expected_of(version, period, place.calendar) if version is not None and name in names else None
             if expected is not None:
-                made.setdefault(target.aim.kpi, expected)
+                made.setdefault(name, expected)
         return made
 
     def _run(self, as_known: date | None) -> Run:
@@ -148,17 +182,40 @@ class Scorecards:
             first = calendar.previous_or_none(first) or first
         year_ago = calendar.same_last_year_or_none(period)
         start = min(first.start, year_ago.start) if year_ago else first.start
-        found: Sequence[Reading]
-        if self.workspace.scope.is_whole:
-            found = readings_of_run(self.workspace.lake, run, period.grain, None, calendar)
-        else:
-            found = list(self.workspace.kpi(*card.kpis, period=f"{start}..{period.end}", grain=period.grain, run=run.run_id))
-        wanted = set(card.kpis)
         made: dict[str, list[Reading]] = {}
-        for reading in found:
-            if reading.kpi in wanted and start <= reading.period_start <= period.start:
-                made.setdefault(reading.kpi, []).append(reading)
+        for by in dict.fromkeys(i.by for _, i in card.items if i.kpi is not None):
+            wanted = {i.kpi for _, i in card.items if i.kpi is not None and i.by == by}
+            for reading in self._of(wanted, run, period.grain, by, Span("", Grain.DAY, start, period.end)):
+                made.setdefault(item_name(reading.kpi, by, reading.member if by else None), []).append(reading)
         return made
+
+    def _of(self, wanted: set[str], run: Run, grain: Grain, by: str | None, span: Span) -> list[Reading]:
+        """What the run wrote down, and, computed from its versions, what it did not: parts of quarters and years, dimensions that it left out."""
+        found: list[Reading] = []
+        lake, calendar = self.workspace.lake, self.workspace.place.calendar
+        if self.workspace.scope.is_whole:
+            stored = self.keep(("card", run.run_id, grain, by), lambda: readings_of_run(lake, run, grain, by, calendar))
+            found = [r for r in stored if r.kpi in wanted and span.start <= r.period_start <= span.end]
+        left = sorted(wanted - {r.kpi for r in found}) if by is not None or not self.workspace.scope.is_whole else []
+        if left:
+            period, known = f"{span.start}..{span.end}", tuple(self.workspace.kpis[k].definition_hash for k in left)
+            found += self.keep(
+                ("card", run.run_id, grain, by, period, *left, *known),
+                lambda: list(self.workspace.kpi(*left, period=period, grain=grain, by=by, run=run.run_id)),
+            )
+        return found
+
+
+def _members(card: Card, readings: Mapping[str, Sequence[Reading]], period: Period) -> dict[str, list[str]]:
+    """Of each item about every member those that had something to read in the period, by the item's name."""
+    made: dict[str, list[str]] = {}
+    for _, item in card.items:
+        if item.is_each:
+            here = (
+                r for name, found in readings.items() if name.startswith(f"{item.name}=") for r in found if r.period_start == period.start
+            )
+            made[item.name] = sorted(r.member for r in here if r.member not in {None, NO_MEMBER} and r.n)
+    return made
 
 
 def _checked_marks(card: Card, judged: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
@@ -166,7 +223,7 @@ def _checked_marks(card: Card, judged: Mapping[str, Decimal]) -> Mapping[str, De
     for item, mark in judged.items():
         if item not in manual:
             raise WrongUseError(f"{card.name} has no item {item!r} that is judged.", did_you_mean(item, manual) or "It has none.")
-        if not mark.is_finite() or not 0 <= mark <= manual[item]:
+        if not is_manageable(mark) or not 0 <= mark <= manual[item]:
             raise WrongUseError(f"{mark} is no mark of {item}.", f"Give 0 to {manual[item]}.")
     return judged
 
@@ -190,6 +247,7 @@ def card_json(card: Card) -> dict[str, Any]:
 
 def _item_json(item: Item) -> dict[str, Any]:
     made: dict[str, Any] = {"item": item.name, "weight": plain(item.weight), "curve": None, "manual": None}
+    made |= {"kpi": item.kpi, "by": item.by, "member": item.member}
     if item.curve is not None:
         knots = [[float(x), float(y)] for x, y in item.curve.knots]
         made["curve"] = {"versus": str(item.curve.versus), "better": str(item.curve.better), "points": knots}
@@ -240,6 +298,9 @@ def _row(item: ScoredItem) -> dict[str, Any]:
         "perspective": item.perspective,
         "item": item.item.name,
         "is_manual": item.item.manual is not None,
+        "kpi": item.item.kpi,
+        "by": item.item.by,
+        "member": item.item.member,
         "value": reading.value if reading else item.judged,
         "ci_low": reading.ci_low if reading else None,
         "ci_high": reading.ci_high if reading else None,

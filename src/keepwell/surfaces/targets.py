@@ -11,16 +11,17 @@ from typing import Any
 from keepwell.access.audit import Actor
 from keepwell.access.console import person
 from keepwell.access.users import user_of
-from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean, unknown
+from keepwell.core.errors import KeepwellError, WrongUseError, unknown
 from keepwell.core.periods import Grain, Period
 from keepwell.lake import runs
 from keepwell.lake.runs import Run
-from keepwell.metrics.kpi import Kpi, Unit, kpi
+from keepwell.metrics.kpi import Kpi, Unit
 from keepwell.metrics.reading import Status
+from keepwell.performance.slices import WHOLE, ScopeKind, slice_of
 from keepwell.performance.targets import service
 from keepwell.performance.targets.smart import Criterion, smart
 from keepwell.performance.targets.standing import History, Standing, adds_up, baseline_of, standing, way_of
-from keepwell.performance.targets.target import GRAINS, WHOLE, Aim, Point, ScopeKind, Slice, Step, Target, Version
+from keepwell.performance.targets.target import Aim, Point, Step, Target, Version
 from keepwell.store.db import Database, store_of
 from keepwell.surfaces.answers import plain
 from keepwell.surfaces.python import Workspace
@@ -31,12 +32,6 @@ PLACES = Decimal("1e-10")
 MOST_VALUE = Decimal("1e18")
 NUMBER = re.compile(r"^([+-]?[\d,]*\.?\d+)\s*(%|s|min|h|d)?$")
 SECONDS = {None: 1, "s": 1, "min": 60, "h": 3_600, "d": 86_400}
-# what people call a slice, and the dimensions that say it, the first that a KPI has
-DIMENSIONS = {
-    ScopeKind.REGION: ("region", "employee_id.region"),
-    ScopeKind.TEAM: ("team", "employee_id.team", "owner_id.team", "ticket_id.team"),
-    ScopeKind.PERSON: ("owner_id", "employee_id"),
-}
 
 
 @dataclass(frozen=True)
@@ -166,10 +161,10 @@ class Targets:
         return self.workspace.known_by or runs.published_or_none(self.workspace.lake)
 
     def _aim(self, wanted: Wanted) -> Aim:
-        found = kpi(wanted.kpi, self.workspace.kpis)
+        found = self.workspace.named(wanted.kpi)
         period = self._period(wanted.by)
         return Aim(
-            found.name, period.grain, period.label, period.end, value_of(wanted.value, found), self._slice(found, wanted.slice),
+            found.name, period.grain, period.label, period.end, value_of(wanted.value, found), slice_of(found, wanted.slice),
             wanted.owner_id, wanted.reason, wanted.objective_id,
         )  # fmt: skip
 
@@ -178,34 +173,10 @@ class Targets:
             raise WrongUseError(
                 "A target needs a deadline.", "Give the month, quarter or year that shall reach it: 2027-03, 2027-Q1, 2027."
             )
-        span = self.workspace.place.calendar.parse(by, today=self.workspace.today)
-        if span.grain not in GRAINS or ".." in span.label:
-            raise WrongUseError(f"{by} is no month, quarter or year.", "Give the period that shall reach it: 2027-03, 2027-Q1, 2027.")
-        if span.end < self._day:
-            raise WrongUseError(f"{span.label} is over already.", "Give a deadline that lies ahead.")
-        return Period(span.label, span.grain, span.start, span.end)
-
-    def _slice(self, found: Kpi, text: str | None) -> Slice:
-        if not text or text.strip() == "company":
-            return WHOLE
-        name, equals, member = (part.strip() for part in text.partition("="))
-        if not equals or not name or not member:
-            raise WrongUseError(f"{text!r} names no slice.", "Write region=East, team=Service, person=e-12, or a dimension of the KPI.")
-        kind = next((k for k in DIMENSIONS if name == str(k)), None)
-        if kind is not None:
-            dimension = next((d for d in DIMENSIONS[kind] if d in found.dimensions), None)
-            if dimension is None:
-                raise WrongUseError(
-                    f"{found.name} can't be read by {name}.", f"Its dimensions are {', '.join(found.dimensions) or 'none'}."
-                )
-        else:
-            dimension = name
-            if name not in found.dimensions:
-                raise WrongUseError(
-                    f"{found.name} has no dimension {name!r}.", did_you_mean(name, [*found.dimensions, *map(str, DIMENSIONS)])
-                )
-            kind = next((k for k, dimensions in DIMENSIONS.items() if name in dimensions), ScopeKind.SEGMENT)
-        return Slice(kind, dimension, member)
+        found = self.workspace.place.calendar.one(by, today=self.workspace.today)
+        if found.end < self._day:
+            raise WrongUseError(f"{found.label} is over already.", "Give a deadline that lies ahead.")
+        return found
 
     def _computed(self, aim: Aim) -> tuple[service.Computed, History]:
         known, calendar = self.workspace.kpis[aim.kpi], self.workspace.place.calendar
@@ -273,10 +244,16 @@ def value_of(text: str, known: Kpi) -> Decimal:
         raise WrongUseError(f"{text!r} is no value of {known.name}.", "Write a number.") from error
     value = number / 100 if unit == "%" else number * SECONDS[unit]
     if abs(value) > MOST_VALUE:
-        raise WrongUseError(f"{text} is too large for a target.", "Write the value that the KPI shall reach.")
+        raise WrongUseError(f"{text} is too large.", "Write a number below 10^18.")
     if known.unit is Unit.SHARE and not 0 <= value <= 1:
         raise WrongUseError(f"{text} is no share.", "A share lies between 0 % and 100 %: write 32% or 0.32.")
     return _decimal(value)
+
+
+def change_of(text: str, known: Kpi) -> Decimal:
+    """A change as people write it: +2% of a share is two percentage points, -30min of a duration, else a number."""
+    sign, rest = (-1, text.strip()[1:]) if text.strip()[:1] in {"-", "−"} else (1, text.strip().removeprefix("+"))
+    return sign * value_of(rest, known)
 
 
 def _decimal(value: Decimal | float) -> Decimal:

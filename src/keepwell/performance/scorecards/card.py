@@ -1,7 +1,7 @@
 """Scorecards as they are defined: perspectives, items, weights, curves, grades."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -55,12 +55,27 @@ class Manual:
 
 @dataclass(frozen=True)
 class Item:
-    """One line of a card: a KPI with its curve, or what an assessor judges. ``weight`` is its share of the perspective in percent."""
+    """One line of a card: a KPI with its curve, or what an assessor judges. ``weight`` is its share of the perspective in percent.
+
+    ``by`` is a dimension: the item is about its ``member``, or, without one, about each that had something to read, and they share the weight.
+    """
 
     name: str
     weight: Decimal
     curve: Curve | None
     manual: Manual | None = None
+    kpi: str | None = None
+    by: str | None = None
+    member: str | None = None
+
+    @property
+    def is_each(self) -> bool:
+        """Whether a line stands for every member."""
+        return self.by is not None and self.member is None
+
+    def of(self, member: str, share: int = 1) -> "Item":
+        """The line of one member; of several that share the weight, its share."""
+        return replace(self, name=item_name(self.kpi or self.name, self.by, member), member=member, weight=self.weight / share)
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,26 @@ class Card:
 
     @property
     def kpis(self) -> list[str]:
-        return [i.name for _, i in self.items if i.manual is None]
+        """The KPIs that it reads, each once."""
+        return list(dict.fromkeys(i.kpi for _, i in self.items if i.kpi is not None))
+
+    def with_members(self, members: Mapping[str, Sequence[str]]) -> "Card":
+        """The card with a line for each of an item's ``members``, by its name; an item that has none stays as it is, and has no reading."""
+        return replace(
+            self,
+            perspectives=tuple(
+                replace(p, items=tuple(line for i in p.items for line in _each(i, members.get(i.name, ())))) for p in self.perspectives
+            ),
+        )
+
+
+def item_name(kpi: str, by: str | None = None, member: str | None = None) -> str:
+    """What an item is called: its KPI, with the dimension and the member where it is about a part of the company."""
+    return kpi if by is None else f"{kpi}:{by}" if member is None else f"{kpi}:{by}={member}"
+
+
+def _each(item: Item, members: Sequence[str]) -> list[Item]:
+    return [item.of(m, len(members)) for m in members] if item.is_each and members else [item]
 
 
 def weights_fault(weights: Iterable[Decimal]) -> str | None:

@@ -2,14 +2,16 @@
 
 import importlib.resources
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from keepwell.core import yaml_file
-from keepwell.core.errors import did_you_mean
-from keepwell.core.yaml_file import YamlError
+from keepwell.core.errors import WrongUseError, did_you_mean
+from keepwell.core.yaml_file import YamlError, YamlFile
 from keepwell.metrics.entry import Entry
 from keepwell.metrics.kpi import Kpi
-from keepwell.performance.scorecards.card import Card, Item, Manual, Missing, Perspective
+from keepwell.performance.scorecards.card import Card, Item, Manual, Missing, Perspective, item_name
 from keepwell.performance.scorecards.fields import (
     check_weights,
     curve_of,
@@ -21,11 +23,12 @@ from keepwell.performance.scorecards.fields import (
     version_of,
     weight_of,
 )
+from keepwell.performance.slices import dimension_of
 
 FOLDER = "scorecards"  # of a workspace's own
 OF_CARD = ("name", "title", "meaning", "version", "missing", "least_known", "grades", "perspectives")
 OF_PERSPECTIVE = ("name", "title", "weight", "items")
-OF_KPI = ("kpi", "weight", "curve")
+OF_KPI = ("kpi", "by", "member", "weight", "curve")
 OF_MANUAL = ("manual", "title", "weight", "most", "guidance")
 
 
@@ -47,22 +50,37 @@ def cards(known: Mapping[str, Kpi], folder: Path | None = None, problems: list[Y
     return found
 
 
+def shipped_files() -> dict[str, dict[str, Any]]:
+    """The values of the files that are shipped, by the card's name."""
+    with _templates() as folder:
+        found = [yaml_file.read(path).values for path in sorted(folder.glob("*.yaml"))]
+    return {values["name"]: values for values in found}
+
+
 def _shipped(known: Mapping[str, Kpi]) -> dict[str, Card]:
-    with importlib.resources.as_file(importlib.resources.files("keepwell.performance.scorecards") / "templates") as folder:
+    with _templates() as folder:
         found = [read_card(path, known) for path in sorted(folder.glob("*.yaml"))]
     return {card.name: card for card in found}
 
 
+def _templates() -> AbstractContextManager[Path]:
+    return importlib.resources.as_file(importlib.resources.files("keepwell.performance.scorecards") / "templates")
+
+
 def read_card(path: Path, known: Mapping[str, Kpi]) -> Card:
     """The card of a file; weights that do not add up, curves that are not monotone and unknown KPIs are errors with their line."""
-    file = yaml_file.read(path)
+    return card_of(yaml_file.read(path), known)
+
+
+def card_of(file: YamlFile, known: Mapping[str, Kpi]) -> Card:
+    """The card of a file's values, or of values that came by another way: the same checks."""
     if not isinstance(file.values, dict):
         raise file.error((), "holds no scorecard", "Begin with `name:`.")
     top = Entry(file, (), file.values, "", is_users=True)
     only(top, OF_CARD)
     perspectives = tuple(_perspective(p, known) for p in entries_of(top, "perspectives"))
     check_weights(top, "perspectives", [p.weight for p in perspectives])
-    _check_once(top, [i.name for p in perspectives for i in p.items])
+    _check_once(top, [i for p in perspectives for i in p.items])
     return Card(
         name=name_of(top, "name"),
         title=top.words("title"),
@@ -91,10 +109,32 @@ def _item(entry: Entry, known: Mapping[str, Kpi]) -> Item:
     name = str(entry.get("kpi"))
     if name not in known:
         raise entry.error("kpi", f"is {name!r}, which no KPI is called", did_you_mean(name, known))
-    return Item(name, weight_of(entry), curve_of(entry, known[name]))
+    by, member = _slice(entry, known[name])
+    return Item(item_name(name, by, member), weight_of(entry), curve_of(entry, known[name]), None, name, by, member)
 
 
-def _check_once(entry: Entry, names: list[str]) -> None:
-    twice = next((n for n in names if names.count(n) > 1), None)
+def _slice(entry: Entry, kpi: Kpi) -> tuple[str | None, str | None]:
+    """The dimension that ``by`` names, and the member of it, where one is named."""
+    by, member = entry.get("by"), entry.get("member")
+    if by is None:
+        if member is not None:
+            raise entry.error(
+                "member", "needs the dimension that it belongs to", "Name it with `by`: team, region, person, or a dimension of the KPI."
+            )
+        return None, None
+    try:
+        _, dimension = dimension_of(kpi, str(by))
+    except WrongUseError as error:
+        raise entry.error("by", f"is {by!r}: {error.message}", error.hint) from error
+    return dimension, None if member is None else str(member)
+
+
+def _check_once(entry: Entry, items: list[Item]) -> None:
+    names = [i.name for i in items]
+    each = {i.name for i in items if i.is_each}
+    # a line for each member has one for every other that is named
+    twice = next(
+        (i.name for i in items if names.count(i.name) > 1 or (i.member is not None and item_name(i.kpi or "", i.by) in each)), None
+    )
     if twice:
         raise entry.error("perspectives", f"hold {twice} twice", "Each item counts once.")

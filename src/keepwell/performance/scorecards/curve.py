@@ -95,9 +95,11 @@ def straight(floor: Decimal, target: Decimal, better: Better, *, most: Decimal =
     if better is Better.TARGET:
         raise CurveError("A KPI that shall come near a value has no floor and target.", "Give its points: [[reading, points], …].")
     if (low < high) is not (better is Better.UP) or low == high:
-        wanted, is_it = ("below", "more") if better is Better.UP else ("above", "less")
         raise CurveError(
-            f"The floor {floor} must be {wanted} the target {target}: {is_it} is better.", "Exchange the two, or change what is better."
+            f"The floor {floor} must be below the target {target}: more is better."
+            if better is Better.UP
+            else f"The floor {floor} must be above the target {target}: less is better.",
+            "Exchange the two, or change what is better.",
         )
     cap = Fraction(most)
     if not FULL <= cap <= MOST_POINTS:

@@ -1,34 +1,45 @@
 """Fields that the files of scorecards and appraisals share: names, weights, numbers, curves, grades; each fault names file, line and field."""
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Protocol
 
 from keepwell.core.errors import did_you_mean
 from keepwell.metrics.entry import Entry
-from keepwell.metrics.kpi import Kpi
+from keepwell.metrics.kpi import Better
 from keepwell.performance.scorecards.card import Grades, weights_fault
 from keepwell.performance.scorecards.curve import Curve, CurveError, Versus, bent, straight
 
+MOST_PLACES = 30  # before and behind the point
 OF_CURVE = ("versus", "floor", "target", "most", "points")
 
 
-def curve_of(entry: Entry, kpi: Kpi) -> Curve:
-    """The curve of an entry's KPI; one that is missing, says nothing or turns against what is better is an error with its line."""
+class Judged(Protocol):
+    """What a curve gives points to: a KPI, or a part of a customer's health."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def better(self) -> Better: ...
+
+
+def curve_of(entry: Entry, judged: Judged) -> Curve:
+    """The curve of what an entry names; one that is missing, says nothing or turns against what is better is an error with its line."""
     given = entry.get("curve")
     if not isinstance(given, dict):
         raise entry.error(
-            "curve", f"of {kpi.name} is missing", "Write {floor: 0, target: 100}, or {versus: last_year, floor: 0.8, target: 1.05}."
+            "curve", f"of {judged.name} is missing", "Write {floor: 0, target: 100}, or {versus: last_year, floor: 0.8, target: 1.05}."
         )
     own = Entry(entry.file, (*entry.at, "curve"), given, "", is_users=True)
     only(own, OF_CURVE)
     versus = own.choice("versus", Versus, Versus.ABSOLUTE)
     try:
         if given.get("points") is not None:
-            return bent(_knots(own), kpi.better, versus)
+            return bent(_knots(own), judged.better, versus)
         floor, target = number_of(own, "floor"), number_of(own, "target")
-        return straight(floor, target, kpi.better, most=number_of(own, "most", "100"), versus=versus)
+        return straight(floor, target, judged.better, most=number_of(own, "most", "100"), versus=versus)
     except CurveError as error:
-        raise entry.error("curve", f"of {kpi.name}: {error.message}", error.hint) from error
+        raise entry.file.error((*entry.at, "curve"), f"of {judged.name}: {error.message}", error.hint, error.message) from error
 
 
 def _knots(entry: Entry) -> list[tuple[Decimal, Decimal]]:
@@ -98,12 +109,17 @@ def number_of(entry: Entry, field: str, default: str | None = None, *, least: in
     return found
 
 
+def is_manageable(number: Decimal) -> bool:
+    """Whether it is a number that fractions can be made of: 1e999999999 would take all the memory there is."""
+    return number.is_finite() and abs(number.adjusted()) <= MOST_PLACES and len(number.as_tuple().digits) <= 2 * MOST_PLACES
+
+
 def _decimal(entry: Entry, field: str, value: Any) -> Decimal:
     try:
         found = Decimal(str(value))
     except InvalidOperation:
         found = Decimal("nan")
-    if isinstance(value, bool) or not found.is_finite():
+    if isinstance(value, bool) or not is_manageable(found):
         raise entry.error(field, f"is {value!r}", "Give a number.")
     return found
 

@@ -13,7 +13,8 @@ from keepwell.core.errors import WrongUseError, unknown
 from keepwell.core.ids import new_id
 from keepwell.core.periods import Grain
 from keepwell.core.text import clean
-from keepwell.performance.targets.target import Aim, ScopeKind, Slice, Step, Target, Version
+from keepwell.performance.slices import ScopeKind, Slice
+from keepwell.performance.targets.target import Aim, Step, Target, Version
 from keepwell.store.tables.accounts import UserRow
 from keepwell.store.tables.targets import ObjectiveRow, TargetRow, TargetVersionRow
 

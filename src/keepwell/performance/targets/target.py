@@ -4,39 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 
 from keepwell.core.periods import Calendar, Grain, Period
 from keepwell.metrics.kpi import Better, Kpi
-
-GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
-
-
-class ScopeKind(StrEnum):
-    """Of whom the KPI is read."""
-
-    COMPANY = "company"
-    REGION = "region"
-    SEGMENT = "segment"
-    TEAM = "team"
-    PERSON = "person"
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Whose reading it is: the company's, or that of a ``member`` of a ``dimension`` of the KPI; a segment has no dimension, but a name."""
-
-    kind: ScopeKind = ScopeKind.COMPANY
-    dimension: str | None = None
-    member: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The same for the same slice."""
-        return "company" if self.kind is ScopeKind.COMPANY else f"{self.dimension or self.kind}={self.member}"
-
-
-WHOLE = Slice()
+from keepwell.performance.slices import WHOLE, Slice
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -15,6 +15,7 @@ from keepwell.surfaces.api.call import AsKnown, Call
 from keepwell.surfaces.api.cursor import MOST, PageSize, paged
 from keepwell.surfaces.api.door import ApiRoutes
 from keepwell.surfaces.api.kpis import PeriodParameter
+from keepwell.surfaces.card_edits import CardEdits, preview_rows
 from keepwell.surfaces.scorecards import Scorecards, card_json, published_json, rows_of
 
 ROUTES = ApiRoutes("Scorecards")
@@ -35,6 +36,39 @@ def show_scorecard(
 ) -> Response:
     """What a card comes to: a row an item, and a last one, `total`."""
     return call.answer(rows_of(_desk(call).scored(name, period, as_known=as_known)))
+
+
+@ROUTES.get("/scorecards/{name}/definition", "kpis:read", Capability.SEE_KPIS)
+def show_definition(call: AsKnown, name: str) -> Response:
+    """The card as its file holds it; `is_own` tells whether it is the workspace's. Send `definition` back changed to look at it or to save it."""
+    found = _edits(call).definition(name)
+    return call.answer({"is_own": found.is_own, "has_shipped": found.has_shipped, "definition": dict(found.values)})
+
+
+class TriedCard(BaseModel):
+    """A definition that is not saved."""
+
+    definition: dict[str, Any] = Field(description="As a card's file holds it.")
+    period: str = Field("last-month", max_length=20, description="A month, quarter or year.")
+    marks: dict[str, Decimal] = Field(default_factory=dict, description="Marks of items that are judged, by item.")
+
+
+@ROUTES.post("/scorecards/{name}/preview", "kpis:read", Capability.SEE_KPIS)
+def preview_scorecard(call: AsKnown, name: str, tried: TriedCard) -> Response:
+    """What a definition would make of a period: a row an item with `…_before` and after, and a last one, `total`. Nothing is saved."""
+    return call.answer(preview_rows(_edits(call).preview(name, tried.definition, tried.period, tried.marks)))
+
+
+class SavedCard(BaseModel):
+    """A definition that shall count."""
+
+    definition: dict[str, Any] = Field(description="As a card's file holds it, with the version that it is a change of.")
+
+
+@ROUTES.put("/scorecards/{name}", "targets:write", Capability.SET_TARGETS)
+def save_scorecard(call: AsKnown, name: str, saved: SavedCard) -> Response:
+    """Keep it as the workspace's own card, one version higher; refused where the card is at another version by now. Published cards stay as they are."""
+    return call.answer(card_json(_edits(call).put(call.at, call.actor, name, saved.definition)))
 
 
 class WantedCard(BaseModel):
@@ -63,6 +97,10 @@ def show_published_scorecard(call: AsKnown, name: str, period: str) -> Response:
     """A card as it was published, and `restated`: what comes to something else today."""
     before, differing = _desk(call).restated(name, period)
     return call.answer(published_json(before) | {"restated": [asdict(r) for r in differing]})
+
+
+def _edits(call: Call) -> CardEdits:
+    return CardEdits(_desk(call))
 
 
 def _desk(call: Call) -> Scorecards:

@@ -11,12 +11,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from keepwell.core import yaml_file
 from keepwell.core.errors import WrongUseError
-from keepwell.core.settings import Settings
+from keepwell.core.settings import Locale, Settings
 from keepwell.metrics.kpi import Kpi
 from keepwell.performance.scorecards.scored import Scored, ScoredItem
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
 from keepwell.surfaces.cli.opening import opened
+from keepwell.surfaces.codes import title_of
 from keepwell.surfaces.figures import change_words, figure
 from keepwell.surfaces.words import words_of
 
@@ -42,10 +44,14 @@ def show_scorecard(
     publish: Annotated[bool, typer.Option("--publish", help="Keep the card as it is today, for good.")] = False,
     note: Annotated[str | None, typer.Option(help="With --publish: what to say of it.")] = None,
     restated: Annotated[bool, typer.Option("--restated", help="The card as it was published, and what differs today.")] = False,
+    tried: Annotated[
+        Path | None,
+        typer.Option("--try", exists=True, dir_okay=False, help="A card's file, to see what it would change; nothing is saved."),
+    ] = None,
     format_: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """Show what a scorecard comes to: points by KPI, the total, the grade; publish it; compare a published one with today."""
+    """Show what a scorecard comes to: points by KPI, the total, the grade; try a change; publish it; compare a published one with today."""
     # other commands do not wait for the store's libraries
     from keepwell.access.audit import Actor  # noqa: PLC0415 - see above
     from keepwell.access.console import person  # noqa: PLC0415 - see above
@@ -58,6 +64,9 @@ def show_scorecard(
         desk = Scorecards(workspace, store)
         if name is not None and restated:
             _restated(desk, name, period, settings, format_, output)
+            return
+        if name is not None and tried is not None:
+            _tried(desk, name, period, tried, marks_of(marks or []), format_, output)
             return
         if name is not None and publish:
             made = desk.publish(workspace.clock.now(), Actor(None, person()), name, period, marks_of(marks or []), note)
@@ -79,6 +88,37 @@ def marks_of(given: list[str]) -> dict[str, Decimal]:
         if not equals:
             raise WrongUseError(f"{text!r} is no mark.", "Write item=7.")
     return found
+
+
+def _tried(desk: "Scorecards", name: str, period: str, file: Path, marks: dict[str, Decimal], format_: Format, output: Path | None) -> None:
+    from keepwell.performance.scorecards.card_file import read_card  # noqa: PLC0415 - as above
+    from keepwell.surfaces.card_edits import CardEdits, preview_rows  # noqa: PLC0415 - as above
+
+    # a fault of a file is told with its line
+    read_card(file, desk.workspace.kpis)
+    found = CardEdits(desk).preview(name, yaml_file.read(file).values, period, marks)
+    language, kpis = desk.workspace.place.settings.locale, desk.workspace.kpis
+    word = words_of(language)
+    rows = preview_rows(found)
+    titles = {i.item.name: _title(i, kpis, language) for i in (*found.before.items, *found.after.items)} | {
+        "total": word("scorecard_total")
+    }
+
+    def table() -> Group:
+        made = Table(box=None, pad_edge=False)
+        for column in ("item", "share", "points", "adds"):
+            made.add_column(word(f"scorecard_{column}"), justify="left" if column == "item" else "right")
+        for row in rows:
+            ends = ((row[f"{c}_before"], row[c]) for c in ("share", "points", "adds"))
+            made.add_row(Text(titles[row["item"]]), *(Text(" → ".join(dict.fromkeys(map(_points, e)))) for e in ends))
+        grades = [word(f"grade_{s.grade}") if s.grade else word("scorecard_no_total") for s in (found.before, found.after)]
+        return Group(
+            Text(f"{found.after.card.title[language]} · {found.after.period.label}", style="bold"),
+            made,
+            Text(" → ".join(grades), style="bold"),
+        )
+
+    answer(rows, table, format_, output)
 
 
 def _restated(desk: "Scorecards", name: str, period: str, settings: Settings, format_: Format, output: Path | None) -> None:
@@ -168,12 +208,17 @@ def _line(item: ScoredItem, kpis: dict[str, Kpi], settings: Settings) -> list[Te
         judged = without if item.judged is None else f"{item.judged} / {item.item.manual.most}"
         cells = [item.item.manual.title[language], judged, f"{item.item.manual.most}", ""]
     else:
-        kpi, reading = kpis[item.item.name], item.reading
+        kpi, reading = kpis[item.item.kpi or ""], item.reading
         value = figure(reading.value, kpi.unit, settings) if reading is not None and reading.value is not None else ""
         target = figure(item.target, kpi.unit, settings) if item.target is not None else ""
         change = change_words(reading.change_previous, reading.change_previous_is_real, kpi, settings)[0] if reading else ""
-        cells = [kpi.title[language], f"{value} {without}".strip(), target, change]
+        cells = [title_of(kpi, item.item.by, item.item.member, settings.locale), f"{value} {without}".strip(), target, change]
     return [Text(f"  {cells[0]}"), *map(Text, cells[1:]), Text(_points(item.points)), Text(f"{item.share:.1f} %")]
+
+
+def _title(item: ScoredItem, kpis: dict[str, Kpi], language: Locale) -> str:
+    shown = item.item
+    return shown.manual.title[language] if shown.manual is not None else title_of(kpis[shown.kpi or ""], shown.by, shown.member, language)
 
 
 def _points(value: Any) -> str:
