@@ -11,6 +11,7 @@ A workspace has one time zone, one first day of the week and one first month of 
 
 import calendar
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -38,6 +39,10 @@ class Grain(StrEnum):
     FISCAL_QUARTER = "fiscal_quarter"
     FISCAL_YEAR = "fiscal_year"
 
+
+# what targets are set for, cards and people are judged over, and what is looked back on
+JUDGED = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
+REVIEWED = (Grain.WEEK, *JUDGED)
 
 _FINE_TO_COARSE = (
     Grain.DAY,
@@ -112,6 +117,15 @@ class Calendar:
             raise WrongUseError(f"A fiscal year cannot start in month {self.fiscal_start}.", "Give 1 for January to 12 for December.")
 
     # ------------------------------------------------------------------ names
+
+    def one(self, text: str, *, today: date, grains: Collection[Grain] = JUDGED) -> Period:
+        """One whole period of one of these grains, by a name that :meth:`parse` takes. Raises WrongUseError where it is none."""
+        span = self.parse(text, today=today)
+        if span.grain in grains and ".." not in span.label:
+            return Period(span.label, span.grain, span.start, span.end)
+        if Grain.WEEK in grains:
+            raise WrongUseError(f"{text} is no week, month, quarter or year.", "Write 2026-W43, 2026-10, 2026-Q3 or 2026.")
+        raise WrongUseError(f"{text} is no month, quarter or year.", "Write 2026-10, 2026-Q3 or 2026.")
 
     def parse(self, text: str, *, today: date, first: date | None = None, last: date | None = None) -> Span:
         """The days that a name stands for.

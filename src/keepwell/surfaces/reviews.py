@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from keepwell.core.errors import KeepwellError
-from keepwell.core.periods import Grain, Period
+from keepwell.core.periods import JUDGED, REVIEWED, Grain, Period
 from keepwell.core.settings import Locale
 from keepwell.lake.runs import Run
 from keepwell.metrics.explain import Explanation
@@ -18,6 +18,7 @@ from keepwell.performance.scorecards.scored import Scored
 from keepwell.store.db import Database
 from keepwell.surfaces.changed import Moved, Movements, is_solid, movements
 from keepwell.surfaces.explained import explanation_or_none
+from keepwell.surfaces.meetings import Meeting, Meetings
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.scorecards import Scorecards
 from keepwell.surfaces.stored import readings_of_run, real_changes_of_members
@@ -77,6 +78,7 @@ class Review:
     models: Mapping[Locale, tuple[ModelCard, ...]]  # the same in each language
     kpis: Mapping[str, Kpi]
     readings: tuple[tuple[Kpi, Reading], ...]
+    meeting: Meeting  # what people wrote down
 
     @property
     def shown(self) -> tuple[Moved, ...]:
@@ -92,12 +94,15 @@ class Reviews:
     store: Database
 
     def review(self, period: str = "last-month", card: str = CARD) -> Review:
-        """The review of a month, quarter or year from the published run. Unknown names and malformed periods are errors."""
+        """The review of a week, month, quarter or year from the published run. Unknown names and malformed periods are errors.
+
+        What cards ask of a period is meant for months and longer ones: the review of a week has none.
+        """
+        at = self.workspace.place.calendar.one(period, today=self.workspace.today, grains=REVIEWED)
         cards = Scorecards(self.workspace, self.store)
-        scored = cards.scored(card, period)
-        at, run = scored.period, cards.run
-        known = self.workspace.kpis
-        series = self._series(run, at, scored.card)
+        known, run, shown = self.workspace.kpis, cards.run, cards.card(card)
+        scored = cards.scored(card, at.label) if at.grain in JUDGED else None
+        series = self._series(run, at, shown)
         of_period = [found[-1] for found in series.values() if found[-1].period_start == at.start]
         found = movements(known, of_period, self._members(run, at))
         readings = tuple(sorted(((known[r.kpi], r) for r in of_period if r.value is not None), key=lambda p: (p[0].theme, p[0].name)))
@@ -111,25 +116,31 @@ class Reviews:
             self._headlines(known, series, at),
             found,
             self._reasons(run, at, [m for m in found.found[:MOST_MOVED] if m.reading.dimension is None][:MOST_REASONS]),
-            scored if scored.total is not None else None,
+            scored if scored is not None and scored.total is not None else None,
             tuple(Targets(self.workspace, self.store).all()),
             tuple(m for state in STATES if (m := self._moves_or_none(state, at)) is not None),
             {language: tuple(model_cards(self.workspace.lake, language, run.run_id)) for language in Locale} if has_models else {},
             known,
             readings,
+            Meetings(self.workspace, self.store).meeting(at),
         )
 
     def _series(self, run: Run, at: Period, card: Card) -> dict[str, list[Reading]]:
         """Readings up to the period by KPI of the catalogue, oldest first.
 
-        The run wrote down the company's. Those of a reader who sees a part are computed, of the KPIs that a review tells one by one.
+        The run wrote down the company's of months and longer periods. Of weeks, and of a reader who sees a part, those are computed of which a review
+        shows the way here; of a week the others too, for themselves.
         """
         known = self.workspace.kpis
-        if self.workspace.scope.is_whole:
-            found: Sequence[Reading] = readings_of_run(self.workspace.lake, run, at.grain, None, self.workspace.place.calendar)
+        is_stored = self.workspace.scope.is_whole and at.grain in JUDGED
+        names = [n for n in dict.fromkeys((*HEADLINES, *INSTEAD, *card.kpis)) if n in known]
+        found: list[Reading] = []
+        if is_stored:
+            found = readings_of_run(self.workspace.lake, run, at.grain, None, self.workspace.place.calendar)
         else:
-            names = [n for n in dict.fromkeys((*HEADLINES, *INSTEAD, *card.kpis)) if n in known]
-            found = self.workspace.kpi(*names, period=f"{self._first(at).start}..{at.end}", grain=at.grain, run=run.run_id)
+            found += self.workspace.kpi(*names, period=f"{self._first(at).start}..{at.end}", grain=at.grain, run=run.run_id)
+        if at.grain not in JUDGED and self.workspace.scope.is_whole:
+            found += self.workspace.kpi(*(n for n in known if n not in names), period=at.label, run=run.run_id)
         made: dict[str, list[Reading]] = {}
         for r in found:
             if r.period_start <= at.start and r.kpi in known:

@@ -60,7 +60,11 @@ def document(language: Locale = Locale.ENGLISH) -> Document:
     values = tuple(Cell("", None) if i == 3 else Cell(f"{i}", Decimal(i * i)) for i in range(6))
     low, high = tuple(Decimal(i * i - 1) for i in range(6)), tuple(Decimal(i * i + 1) for i in range(6))
     tile = Tile(
-        "A figure", Cell("1.5 %", Decimal("0.015"), "0.0%"), "1.0 % – 2.0 %", Cell("▲ 0.5 pp", Decimal("0.005"), "0.0%", Tone.BETTER)
+        "revenue",
+        "A figure",
+        Cell("1.5 %", Decimal("0.015"), "0.0%"),
+        "1.0 % – 2.0 %",
+        Cell("▲ 0.5 pp", Decimal("0.005"), "0.0%", Tone.BETTER),
     )
     places = tuple(f"2026-0{i + 1}" for i in range(6))
     return Document(

@@ -272,7 +272,7 @@ def test_who_sees_a_part_gets_the_review_of_that_part(written: Written, tmp_path
         (("-o", "october.docx"), "called as no report is"),
         (("-o", "october.pdf", "--language", "en", "--language", "zh"), "is one file, and 2 are asked for"),
         (("-o", "october.pdf", "--period", "1990-01"), "no readings of 1990-01"),
-        (("-o", "october.pdf", "--period", "2026-W40"), "no month, quarter or year"),
+        (("-o", "october.pdf", "--period", "2026-10-05"), "no week, month, quarter or year"),
         (("-o", "october.pdf", "--card", "compny"), "scorecard"),
     ],
 )
@@ -282,3 +282,20 @@ def test_what_can_not_be_written_is_said(written: Written, tmp_path: Path, asked
     assert done.exit_code != 0
     assert message in str(done.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_weeks_review_tells_the_weeks_readings_and_no_card(written: Written, tmp_path: Path) -> None:
+    command = ["-w", str(written.company.surfaces.folder), "report", "review", "--period", "2026-W43", "-o", str(tmp_path / "week.xlsx")]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    book = sheets(tmp_path / "week.xlsx")
+    rows = {row[0]: row for row in book[ALL["en"]][3:] if row[0]}
+    names = ("revenue", "orders", "complaints", "first_response_time", "nps", "open_backlog", "average_order_value")
+    with written.company.program(written.token) as program:
+        for name in names:
+            (r,) = _items(program.get("/api/v1/readings", params={"kpi": name, "period": "2026-W43", "grain": "week"}).json())
+            _, value, _, n, change, _ = rows[written.title(name, "en")]
+            assert value == pytest.approx(r["value"], rel=1e-14), name
+            assert (n, change) == (r["n"], pytest.approx(r["change_previous"], rel=1e-13, abs=1e-9)), name
+    # what a card asks is asked of months
+    assert not {"Scorecard", CARD["en"]} & set(book)

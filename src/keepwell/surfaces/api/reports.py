@@ -25,7 +25,7 @@ def review_report(
     language: Annotated[Locale | None, Query(description="By default the user's.")] = None,
     card: Annotated[str, Query(description="The scorecard in it.", max_length=100)] = CARD,
 ) -> Response:
-    """The review of a month, quarter or year as a file, of the customers whom the token's user sees."""
+    """The review of a week, month, quarter or year as a file, of the customers whom the token's user sees."""
     place = call.workspace.place
     found = Reviews(call.workspace, call.site.store).review(period, card)
     told = language or place.settings.locale

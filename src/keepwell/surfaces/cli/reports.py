@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 def review(
     context: typer.Context,
     output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for several a folder.", show_default=False)],
-    period: Annotated[str, typer.Option(help="A month, quarter or year: 2026-10, 2026-Q3, 2026.")] = "last-month",
+    period: Annotated[str, typer.Option(help="A week, month, quarter or year: 2026-W43, 2026-10, 2026-Q3, 2026.")] = "last-month",
     kinds: Annotated[
         list[Kind] | None,
         typer.Option("--format", help="Several times for several; by default as the file is called, of a folder all.", show_default=False),

@@ -65,6 +65,7 @@ class Points:
 class Tile:
     """A figure with its name, its interval and how it changed."""
 
+    name: str
     label: str
     figure: Cell
     interval: str

@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from babel.numbers import format_decimal
 
+from keepwell.core.periods import JUDGED
 from keepwell.core.settings import Locale, Settings
 from keepwell.metrics.kpi import Kpi, Unit
 from keepwell.metrics.reading import Reading, Status
@@ -14,7 +15,7 @@ from keepwell.models.transitions import labels
 from keepwell.performance.scorecards.scored import ScoredItem
 from keepwell.performance.targets.standing import State
 from keepwell.surfaces.changed import Moved
-from keepwell.surfaces.codes import code_or_itself
+from keepwell.surfaces.codes import title_of
 from keepwell.surfaces.figures import BABEL_LOCALES, change_words, figure, interval_or_empty, short_money, value_or_words
 from keepwell.surfaces.judged import baseline_title, measure_title
 from keepwell.surfaces.reports.document import (
@@ -33,6 +34,7 @@ from keepwell.surfaces.reports.document import (
     Tiles,
     Tone,
 )
+from keepwell.surfaces.reports.written import said_points, written_sections
 from keepwell.surfaces.reviews import Headline, Moves, Review, worsened
 from keepwell.surfaces.sentences import sentence, signed
 from keepwell.surfaces.targets import Checked
@@ -81,10 +83,11 @@ class _Writer:
                 self.say("review_trends"),
                 tuple(self._trend(h) for h in r.headlines if sum(x.value is not None for x in h.series) > 1),
             ),
-            Section("scorecard", self.say("review_scorecard"), (self._card(),)),
+            *((Section("scorecard", self.say("review_scorecard"), (self._card(),)),) if r.period.grain in JUDGED else ()),
             Section("targets", self.say("review_targets"), (self._targets(),)),
             Section("customers", self.say("review_customers"), tuple(self._customers())),
             Section("models", self.say("review_models"), (self._models(),)),
+            *written_sections(r.meeting, self.settings),
             Section("agenda", self.say("review_agenda"), (Points(tuple(self._agenda())),)),
             Section("all", self.say("review_all"), (self._all(),)),
         )
@@ -156,7 +159,9 @@ class _Writer:
         best = next((m for m in self.found.shown if m.is_better), None)
         if best is not None:
             made.append(self.say("review_agenda_better", title=self._subject(best), change=self._change(best)))
-        return made[:MOST_AGENDA] or [self.say("review_agenda_nothing")]
+        # what people put on it comes whole, and last
+        made = [*made[:MOST_AGENDA], *said_points(self.found.meeting, self.settings)]
+        return made or [self.say("review_agenda_nothing")]
 
     # -------------------------------------------------------- tiles, charts
 
@@ -167,8 +172,9 @@ class _Writer:
         r = h.reading
         change = self._changed(h.kpi, r)
         return Tile(
-            self._title(h.kpi), self._reading_cell(h.kpi, r), interval_or_empty(r, h.kpi, self.settings), change if change.words else None
-        )
+            h.kpi.name, self._title(h.kpi), self._reading_cell(h.kpi, r), interval_or_empty(r, h.kpi, self.settings),
+            change if change.words else None,
+        )  # fmt: skip
 
     def _trend(self, h: Headline) -> Chart:
         """The periods up to this one; durations in hours, for an axis in seconds says nothing."""
@@ -214,7 +220,7 @@ class _Writer:
         return Table("scorecard", card.card.title[self.settings.locale], heads, rows, note, empty)
 
     def _card_row(self, i: ScoredItem) -> tuple[Cell, ...]:
-        kpi, r = self._kpi_or_none(i.item.name), i.reading
+        kpi, r = self._kpi_or_none(i.item.kpi or ""), i.reading
         points = Cell("—") if i.points is None else Cell(_points(i.points), i.points, POINTS_FORM)
         share = Cell(f"{_points(i.share)} %", i.share, '0.0" %"')
         if kpi is None or r is None:
@@ -313,13 +319,11 @@ class _Writer:
     def _item_title(self, i: ScoredItem) -> str:
         if i.item.manual is not None:
             return i.item.manual.title[self.settings.locale]
-        kpi = self._kpi_or_none(i.item.name)
-        return self._title(kpi) if kpi else i.item.name
+        kpi = self._kpi_or_none(i.item.kpi or "")
+        return title_of(kpi, i.item.by, i.item.member, self.settings.locale) if kpi else i.item.name
 
     def _subject(self, m: Moved) -> str:
-        if m.reading.member is None:
-            return self._title(m.kpi)
-        return f"{self._title(m.kpi)} · {code_or_itself(m.reading.dimension or '', m.reading.member, self.settings.locale)}"
+        return title_of(m.kpi, m.reading.dimension, m.reading.member, self.settings.locale)
 
     def _state(self, moves: Moves, value: str) -> str:
         known = labels(moves.state).get(value)

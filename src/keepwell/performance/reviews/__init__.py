@@ -1,0 +1,1 @@
+"""What people write down in a review: decisions, actions, points of the agenda, notes about the market."""
