@@ -234,6 +234,22 @@ def test_change_between_the_same_customers_is_surer_than_between_others(tmp_path
     assert not unpaired.change_previous_is_real
 
 
+def test_a_period_can_be_compared_with_one_that_is_not_the_one_before(tmp_path: Path) -> None:
+    """The same orders with and without a month between them: the change, its interval and whether it is real are the same."""
+    calendar = Calendar("Asia/Shanghai")
+
+    def then_and_now(then: str) -> list[dict[str, Any]]:
+        return [order(f"{m}{c}", f"c{c}", f"2026-{m}-10", 100 + c + (4 if m == "10" else 0)) for m in (then, "10") for c in range(40)]
+
+    against = calendar.containing(Grain.MONTH, date(2026, 7, 1))
+    between = [order(f"x{c}", f"c{c}", "2026-09-10", 900) for c in range(40)]
+    beside = read(tmp_path, {"orders": then_and_now("09")}, "average_order_value", "2026-10")[0]
+    apart = read(tmp_path, {"orders": then_and_now("07") + between}, "average_order_value", "2026-10", against=against)[0]
+    names = ("change_previous", "change_previous_ci_low", "change_previous_ci_high", "change_previous_is_real")
+    assert [getattr(apart, n) for n in names] == [getattr(beside, n) for n in names]
+    assert (apart.change_previous, apart.change_previous_is_real) == (Decimal(4), True)
+
+
 def test_change_smaller_than_worth_saying_is_not_real(tmp_path: Path) -> None:
     rows = [order(f"{m}{c}", f"c{c}", f"2026-{m}-10", 100 + (1 if m == "10" else 0)) for m in ("09", "10") for c in range(40)]
     found = read(tmp_path, {"orders": rows}, "average_order_value", "2026-10")[0]

@@ -255,6 +255,29 @@ example: {rows: {orders: [{order_id: a, ordered_on: 2026-10-01, status: complete
     assert "big_orders" in run["definitions"]
 
 
+def test_an_own_kpi_that_goes_in_circles_says_so_where_it_is_asked_for(shop: Run, tmp_path: Path) -> None:
+    for name, other in (("one", "two"), ("two", "one")):
+        (tmp_path / "kpis" / f"{name}.yaml").write_text(
+            f"""
+name: {name}
+title: {{en: A number, zh: 数字}}
+meaning: {{en: A number., zh: 一个数字。}}
+formula: {{en: twice the other, zh: 另一个的两倍}}
+kind: derived
+expression: "{other} * 2"
+unit: count
+better: up
+additivity: non
+version: 1
+example: {{rows: {{orders: [{{order_id: a, ordered_on: 2026-10-01, status: completed, amount: 30, currency: EUR}}]}}, period: 2026-10, value: 1, n: 1}}
+""",
+            encoding="utf-8",
+        )
+    assert "one.yaml, line 7: expression: one: refers to itself: one → two → one" in shop("kpi", "one", status=1).stderr
+    assert "refers to itself" in shop("target", "set", "two", "5", "--by", "2030", status=1).stderr
+    assert "Revenue" in shop("kpi", "revenue").stdout
+
+
 def test_doctor_finds_a_healthy_and_a_broken_workspace(shop: Run, tmp_path: Path) -> None:
     shop("refresh")
     found = json.loads(shop("doctor", "--format", "json").stdout)

@@ -84,6 +84,8 @@ def test_formula_is_explained_by_its_kpis(shop: Surfaces) -> None:
     parts = told(shop, "explain", "interactions_per_customer", "--period", "2026-09")
     formula = {p["member"]: p["amount"] for p in parts if p["by"] == "formula"}
     assert formula == {"interactions": 0.5}
+    said = CliRunner().invoke(app, ["-w", str(shop.folder), "explain", "interactions_per_customer", "--period", "2026-09"]).stdout
+    assert "most came from Interactions (+0.5)" in " ".join(said.split())
 
 
 def test_median_is_explained_by_whose_rows_changed(shop: Surfaces) -> None:

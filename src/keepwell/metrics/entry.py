@@ -31,7 +31,7 @@ class Entry:
         """An error at a field; "" is the entry itself."""
         name = self.values.get("name")
         shown = f"{name}: {message}" if name and field != "name" else message
-        return self.file.error((*self.at, field) if field else self.at, shown, hint)
+        return self.file.error((*self.at, field) if field else self.at, shown, hint, message)
 
     def get(self, field: str) -> Any:
         """What stands there, None where nothing does."""

@@ -38,7 +38,10 @@ SKEWED_BELOW = 2_000
 
 @dataclass(frozen=True)
 class Question:
-    """What to read. ``grain`` None is the span's own; ``where`` is SQL over columns and the ways to them (``owner_id.team``)."""
+    """What to read. ``grain`` None is the span's own; ``where`` is SQL over columns and the ways to them (``owner_id.team``).
+
+    ``against`` is the period that ``change_previous`` compares with, instead of the one before.
+    """
 
     span: Span
     grain: Grain | None = None
@@ -46,6 +49,7 @@ class Question:
     where: str | None = None
     as_of: date | None = None
     has_comparisons: bool = True
+    against: Period | None = None
 
 
 def evaluate(engine: Engine, tables: Tables, kpis: Sequence[Kpi], question: Question, ground: Ground) -> Readings:
@@ -225,7 +229,7 @@ class _Reader:
 
     def _frame(self, extent: Extent) -> Frame:
         is_compared = self.grain is not Grain.ALL and self.question.has_comparisons
-        return Frame.of(self._periods(extent), self.session.ground.calendar, is_compared=is_compared)
+        return Frame.of(self._periods(extent), self.session.ground.calendar, is_compared=is_compared, against=self.question.against)
 
     def _periods(self, extent: Extent) -> list[Period]:
         """The periods asked for; a span without ends is that of the data."""

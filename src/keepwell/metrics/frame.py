@@ -23,13 +23,16 @@ class Frame:
     last_year: dict[date, date]
 
     @classmethod
-    def of(cls, wanted: list[Period], calendar: Calendar, *, is_compared: bool) -> "Frame":
-        """The frame of these periods; ``is_compared`` adds to each the one before and the same one last year."""
+    def of(cls, wanted: list[Period], calendar: Calendar, *, is_compared: bool, against: Period | None = None) -> "Frame":
+        """The frame of these periods; ``is_compared`` adds to each the one before (or ``against``) and the same one last year."""
         before: dict[date, date] = {}
         last_year: dict[date, date] = {}
         everything = {p.start: p for p in wanted}
         for period in wanted if is_compared else ():
-            for store, other in ((before, calendar.previous_or_none(period)), (last_year, calendar.same_last_year_or_none(period))):
+            for store, other in (
+                (before, against or calendar.previous_or_none(period)),
+                (last_year, calendar.same_last_year_or_none(period)),
+            ):
                 if other is not None:
                     store[period.start] = other.start
                     everything.setdefault(other.start, other)

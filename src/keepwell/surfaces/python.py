@@ -122,6 +122,15 @@ class Workspace:
         catalogue(self.place.kpi_folder, found)
         return list(found)
 
+    def named(self, name: str, known: dict[str, Kpi] | None = None) -> Kpi:
+        """The KPI of that name. One whose own file is faulty tells what is wrong with it; an unknown name answers with the nearest known one."""
+        catalogue_ = self.kpis if known is None else known
+        if name not in catalogue_:
+            for fault in self.kpi_problems:
+                if f": {name}: " in fault.message:
+                    raise fault
+        return kpi(name, catalogue_)
+
     def check_examples(self, *names: str) -> list[Executed]:
         """Execute the worked examples of KPIs; by default of all that are the workspace's own."""
         known = self.kpis
@@ -148,23 +157,28 @@ class Workspace:
         as_of: date | None = None,
         run: str | None = None,
         allow_changed: bool = False,
+        versus: str | None = None,
     ) -> Readings:
         """Readings of one or several KPIs.
 
         ``period`` is a name such as ``2026-10``, ``FY2026-Q1`` or ``2026-01..2026-06``; ``since`` and ``until`` are periods too and give
         the first and the last one, both included. ``grain`` divides them, by default as they are named. ``by`` is a dimension, ``where``
         SQL over the fact's own and the customer's columns. ``run`` reads what that run knew instead of what is known now; a slice that it did not write is computed from
-        its versions, and refused when a KPI is defined otherwise today, unless ``allow_changed``.
+        its versions, and refused when a KPI is defined otherwise today, unless ``allow_changed``. ``versus`` is the period that
+        ``change_previous`` compares with, instead of the one before; it is of the same grain.
         Unknown names, malformed periods and dimensions that do not fit raise :class:`~keepwell.core.errors.KeepwellError`.
         """
         known = self.kpis
-        wanted = [kpi(name, known) for name in (names or tuple(known))]
+        wanted = [self.named(name, known) for name in (names or tuple(known))]
         span = self._span(period, since, until)
         chosen = None if grain is None else _grain(grain)
         lake = self.lake
         past = runs.run(lake, run) if run else self.known_by
         snapshot = self._tables(lake, past, where)
-        question = Question(span, chosen, by, where, as_of or (past.as_of if past else None))
+        against = _whole(self.place.calendar.parse(versus, today=self.today)) if versus else None
+        if against is not None and against.grain is not (chosen or span.grain):
+            raise WrongUseError(f"{against.label} and {span.label} are not equally long.", "Periods of the same length can be compared.")
+        question = Question(span, chosen, by, where, as_of or (past.as_of if past else None), against=against)
         if past:
             # what a run wrote down is of all customers
             stored = stored_or_none(lake, past, wanted, question, self.place.calendar) if self.scope.is_whole else None
@@ -194,7 +208,7 @@ class Workspace:
         than that run knew: changed definition, late data, corrected data. Periods that can't be compared are an error.
         """
         known = self.kpis
-        found = kpi(name, known)
+        found = self.named(name, known)
         calendar = self.place.calendar
         later = _whole(calendar.parse(period, today=self.today))
         if run is not None:
@@ -239,7 +253,7 @@ class Workspace:
 
         Each row has ``contribution``, what it adds; the contributions of a part add up to it, except for different customers, who count once.
         """
-        found = kpi(name, self.kpis)
+        found = self.named(name)
         span = self.place.calendar.parse(period, today=self.today)
         question = Question(span, span.grain, by, check_expression(where) if where else None, as_of, has_comparisons=False)
         names = _part_names(found, self.kpis)
@@ -262,11 +276,11 @@ class Workspace:
     def events(self, name: str, period: str = "last-month") -> list[Event]:
         """What happened in a period that may have moved a KPI: campaigns that began, definitions that changed, imports and undoings."""
         span = self.place.calendar.parse(period, today=self.today)
-        return events_of(self.lake, kpi(name, self.kpis), span.start, span.end, self.place.settings.timezone)
+        return events_of(self.lake, self.named(name), span.start, span.end, self.place.settings.timezone)
 
     def definition(self, name: str) -> Definition:
         """What a KPI means and where it comes from: entities, columns, sources, coverage and freshness."""
-        found = kpi(name, self.kpis)
+        found = self.named(name)
         came_from = lineage(found)
         lake = self.lake
         past = self.known_by

@@ -7,8 +7,9 @@ from babel.numbers import format_percent
 from keepwell.core.settings import Locale, Settings
 from keepwell.metrics.cut import NO_MEMBER
 from keepwell.metrics.drivers import Driver
-from keepwell.metrics.explain import DATA, Decomposition, Explanation
+from keepwell.metrics.explain import DATA, FACTORS, Decomposition, Explanation
 from keepwell.metrics.kpi import Kpi, Unit
+from keepwell.metrics.kpi_file import built_in
 from keepwell.surfaces.codes import code_or_itself
 from keepwell.surfaces.figures import BABEL_LOCALES, amount_of_change, figure
 from keepwell.surfaces.words import column_words, words_of
@@ -84,7 +85,9 @@ def member_in_words(part: Driver, settings: Settings, by: str) -> str:
 
 
 def _codes_in_words(member: str, settings: Settings, by: str) -> str:
-    """Of a combination each code; a member that holds the sign itself is left as it is."""
+    """Of a combination each code, of a formula the KPI's title; a member that holds the sign itself is left as it is."""
+    if by == FACTORS:
+        return built_in()[member].title[settings.locale] if member in built_in() else member
     dimensions, codes = by.split(BETWEEN), member.split(BETWEEN)
     if len(dimensions) != len(codes):
         return member

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from keepwell.metrics.kpi import Unit
 from keepwell.surfaces.web.tables import Sheet
 
 
@@ -41,6 +42,11 @@ class Mark:
     at: str
     words: str
     told: tuple[str, ...] = ()
+
+
+def measured(unit: Unit) -> dict[str, bool]:
+    """How a chart's axis tells its numbers: shares in percent, durations in minutes, hours or days."""
+    return {"share": unit is Unit.SHARE, "seconds": unit is Unit.SECONDS}
 
 
 def trend(points: Sequence[Point], *, targets: Sequence[tuple[str, float, str]] = (), events: Sequence[Mark] = ()) -> dict[str, Any]:

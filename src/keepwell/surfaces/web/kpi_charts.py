@@ -5,11 +5,11 @@ from decimal import Decimal
 
 from keepwell.metrics.drivers import Driver
 from keepwell.metrics.explain import Decomposition, Explanation
-from keepwell.metrics.kpi import Better, Kpi, Unit
+from keepwell.metrics.kpi import Better, Kpi
 from keepwell.metrics.reading import Reading, Status
 from keepwell.surfaces.figures import interval_or_empty, value_or_words
 from keepwell.surfaces.sentences import member_in_words, signed
-from keepwell.surfaces.web.charts import Chart, Mark, Point, trend
+from keepwell.surfaces.web.charts import Chart, Mark, Point, measured, trend
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
 
@@ -52,7 +52,7 @@ def trend_chart(
     if kpi.benchmark:
         words = visit.say("kpi.benchmark", value=visit.figure(kpi.benchmark.value, kpi.unit))
         drawn_targets.append((words, kpi.benchmark.value, "benchmark"))
-    drawn = trend(points, targets=drawn_targets, events=events) | {"share": kpi.unit is Unit.SHARE}
+    drawn = trend(points, targets=drawn_targets, events=events) | measured(kpi.unit)
     return Chart(
         name, kpi.title[visit.locale], "trend", drawn, readings_sheet(visit, name, readings), figures=readings_figures(visit, kpi, readings)
     )
@@ -115,7 +115,7 @@ def breakdown_chart(visit: Visit, kpi: Kpi, readings: Sequence[Reading], dimensi
     sheet = readings_sheet(visit, "breakdown", ordered, dimension)
     note = visit.say("kpi.more_members", n=len(ordered) - MOST_BARS) if len(ordered) > MOST_BARS else ""
     return Chart(
-        "breakdown", visit.say("kpi.by", dimension=visit.dimension(dimension)), "bars", {"items": items, "share": kpi.unit is Unit.SHARE}, sheet,
+        "breakdown", visit.say("kpi.by", dimension=visit.dimension(dimension)), "bars", {"items": items} | measured(kpi.unit), sheet,
         note=note, height="high" if len(items) > 12 else "middle", figures=readings_figures(visit, kpi, ordered, by=dimension),
     )  # fmt: skip
 
@@ -146,7 +146,7 @@ def waterfall_chart(visit: Visit, kpi: Kpi, found: Explanation, part: Decomposit
     before, now = found.before or Decimal(0), found.now or Decimal(0)
     drawn = {
         "start": float(before), "end": float(now), "from": found.versus, "to": found.period, "from_words": visit.figure(before, kpi.unit),
-        "to_words": visit.figure(now, kpi.unit), "parts": parts, "share": kpi.unit is Unit.SHARE,
+        "to_words": visit.figure(now, kpi.unit), "parts": parts, **measured(kpi.unit),
     }  # fmt: skip
     columns = (
         Column("member", visit.say("member")),

@@ -32,7 +32,24 @@
   });
   const legend = (names) => ({ data: names, top: 0, left: 0, itemWidth: 12, itemHeight: 8, textStyle: { color: colour("mute"), fontSize: 12 }, type: "scroll", pageIconColor: colour("mute"), pageTextStyle: { color: colour("mute") } });
   const short = (value) => (Math.abs(value) >= 1e4 ? Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumFractionDigits: 1 }).format(value) : Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 3 }).format(value));
-  const ticks = (d) => (d.share ? (v) => `${+(v * 100).toFixed(1)}%` : short);
+  // durations are drawn in seconds and marked at whole minutes, hours or days
+  const MINUTE = 60, HOUR = 3600, DAY = 86400;
+  const STEPS = [1, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR, DAY, 2 * DAY, 5 * DAY, 10 * DAY, 30 * DAY, 90 * DAY, 365 * DAY];
+  const UNITS = [[DAY, "d", "天"], [HOUR, "h", "小时"], [MINUTE, "min", "分钟"], [1, "s", "秒"]];
+  const sizes = (d) => Object.entries(d ?? {}).flatMap(([key, v]) => (v !== null && typeof v === "object" ? sizes(v) : ["value", "low", "high", "start", "end"].includes(key) && typeof v === "number" ? [v] : []));
+  const marks = (d, floor, isFromZero) => {
+    const range = Math.max(...sizes(d), floor) - Math.min(...sizes(d), floor);
+    if (range === 0) return { label: short };
+    const step = STEPS.find((s) => range / s <= 6) ?? STEPS.at(-1);
+    const [size, en, zh] = UNITS.find(([u]) => step >= u || (u === HOUR && step >= 15 * MINUTE && Math.max(...sizes(d)) > 3 * HOUR));
+    const unit = document.documentElement.lang.startsWith("zh") ? zh : en;
+    const down = (v) => Math.floor((isFromZero ? Math.min(0, v.min) : v.min) / step) * step;
+    return { ends: { interval: step, max: (v) => Math.ceil(v.max / step) * step, ...(floor === 0 ? { min: down } : {}) }, label: (v) => `${short(v / size)} ${unit}` };
+  };
+  const measure = (d, more = {}, floor = 0) => {
+    const found = d.seconds ? marks(d, floor, more.scale === false) : { label: d.share ? (v) => `${+(v * 100).toFixed(1)}%` : short };
+    return scale({ ...more, ...found.ends, axisLabel: { color: colour("mute"), fontSize: 11, ...more.axisLabel, formatter: found.label } });
+  };
 
   const kinds = {
     // one or several lines, each with its band; targets, benchmarks and events
@@ -61,7 +78,7 @@
         });
       });
       return {
-        ...base(), legend: lines.length > 1 ? legend(lines.map((l) => l.name)) : undefined, xAxis: { type: "category", data: places, boundaryGap: false, ...axis() }, yAxis: { type: "value", ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) }, series: drawnSeries,
+        ...base(), legend: lines.length > 1 ? legend(lines.map((l) => l.name)) : undefined, xAxis: { type: "category", data: places, boundaryGap: false, ...axis() }, yAxis: { type: "value", ...measure(d) }, series: drawnSeries,
         grid: { left: 8, right: 24, top: lines.length > 1 ? 34 : 18, bottom: 8, containLabel: true },
         tooltip: tooltip((found) => tip([found[0]?.axisValueLabel, ...found.filter((f) => f.data && f.data.point).map((f) => [f.seriesName, f.data.point.words].filter(Boolean).join(": ")), ...(d.events ?? []).filter((e) => e.at === found[0]?.axisValue).flatMap((e) => e.told ?? [])]), "axis"),
       };
@@ -70,7 +87,7 @@
     stack(d) {
       return {
         ...base(), legend: legend(d.layers.map((l) => l.name)), grid: { left: 8, right: 18, top: 34, bottom: 8, containLabel: true },
-        xAxis: { type: "category", data: d.places, boundaryGap: d.bars === true, ...axis() }, yAxis: { type: "value", ...scale({ scale: false, axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        xAxis: { type: "category", data: d.places, boundaryGap: d.bars === true, ...axis() }, yAxis: { type: "value", ...measure(d, { scale: false }) },
         series: d.layers.map((l, i) => ({ type: d.bars ? "bar" : "line", name: l.name, stack: "all", symbol: "none", lineStyle: { width: 0 }, itemStyle: { color: series(l.colour ?? i) }, areaStyle: d.bars ? undefined : { color: series(l.colour ?? i), opacity: 0.9 }, data: l.values.map((v, j) => ({ value: v, words: l.words[j] })) })),
         tooltip: tooltip((found) => tip([found[0]?.axisValueLabel, ...[...found].reverse().map((f) => `${f.seriesName}: ${f.data.words}`)]), "axis"),
       };
@@ -80,7 +97,7 @@
       const items = [...d.items].reverse();
       return {
         ...base(), grid: { left: 8, right: 110, top: 6, bottom: 8, containLabel: true }, yAxis: { type: "category", data: items.map((i) => i.name), ...axis(), axisLabel: { color: colour("ink"), fontSize: 12, width: 170, overflow: "truncate" } },
-        xAxis: { type: "value", ...scale({ scale: d.scaled === true, axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        xAxis: { type: "value", ...measure(d, { scale: d.scaled === true }) },
         series: [
           { type: "bar", barMaxWidth: 18, data: items.map((i) => ({ value: i.value, item: i, itemStyle: { color: colour(i.tone === "better" ? "good-mark" : i.tone === "worse" ? "bad-mark" : i.tone === "mute" ? "series-6" : "series-1") } })) },
           // whisker and words; the words stand right of whatever reaches further
@@ -102,13 +119,15 @@
       const all = [{ name: d.from, from: 0, to: d.start, words: d.from_words, end: true }, ...rows, { name: d.to, from: 0, to: d.end, words: d.to_words, end: true }];
       const lows = all.flatMap((r) => (r.end ? [r.to] : [r.from, r.to]));
       const span = Math.max(...lows) - Math.min(...lows) || Math.abs(d.start) || 1;
-      const floor = d.zero ? Math.min(0, ...lows) : Math.min(...lows) - span * 0.15;
+      const low = d.zero ? Math.min(0, ...lows) : Math.min(...lows) - span * 0.15;
+      const step = d.seconds ? marks(d, low).ends?.interval : undefined;
+      const floor = step ? Math.floor(low / step) * step : low;
       // a line a part: names and amounts have room beside the bars, on a phone too
       const room = Math.max(84, Math.min(190, box.clientWidth * 0.34)), widest = Math.max(...all.map((r) => r.words.length)) * 6.6 + 10;
       return {
         ...base(), grid: { left: 8, right: widest, top: 6, bottom: 8, containLabel: true },
         yAxis: { type: "category", inverse: true, data: all.map((r) => r.name), ...axis(), axisLabel: { color: colour("mute"), fontSize: 11, interval: 0, width: room, overflow: "break", lineHeight: 13 } },
-        xAxis: { type: "value", min: floor, ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, hideOverlap: true, formatter: ticks(d) } }) },
+        xAxis: { type: "value", min: floor, ...measure(d, { axisLabel: { hideOverlap: true } }, d.seconds ? floor : 0) },
         series: [{ type: "custom", data: all.map((r, i) => ({ value: [r.end ? floor : r.from, r.to, i], row: r })), encode: { x: [0, 1], y: 2 },
           renderItem: (params, api) => {
             const row = all[params.dataIndex], left = api.coord([Math.min(api.value(0), api.value(1)), api.value(2)]), right = api.coord([Math.max(api.value(0), api.value(1)), api.value(2)]);
@@ -161,7 +180,7 @@
       return {
         ...base(), legend: legend([...new Set(d.lines.map((l) => l.name))]), grid: { left: 8, right: 24, top: 34, bottom: 24, containLabel: true },
         xAxis: { type: "value", min: Math.floor(d.from), max: Math.ceil(d.to), name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, ...axis(), splitLine: { show: false } },
-        yAxis: { type: "value", ...scale({ axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        yAxis: { type: "value", ...measure(d) },
         series: [...lines, {
           type: "scatter", symbolSize: 11, itemStyle: { color: series(0) }, z: 3, data: d.points.map((p) => ({ value: [p.n, p.value], point: p })),
           label: { show: d.points.length <= 20, position: "right", formatter: (f) => f.data.point.name, color: colour("ink"), fontSize: 11 }, labelLayout: { hideOverlap: true },
@@ -173,7 +192,7 @@
     // columns side by side: distributions, lift, calibration
     columns(d) {
       return {
-        ...base(), legend: d.groups.length > 1 ? legend(d.groups.map((g) => g.name)) : undefined, grid: { left: 8, right: 18, top: d.groups.length > 1 ? 34 : 14, bottom: 24, containLabel: true }, xAxis: { type: "category", data: d.places, name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, ...axis() }, yAxis: { type: "value", ...scale({ scale: false, axisLabel: { color: colour("mute"), fontSize: 11, formatter: ticks(d) } }) },
+        ...base(), legend: d.groups.length > 1 ? legend(d.groups.map((g) => g.name)) : undefined, grid: { left: 8, right: 18, top: d.groups.length > 1 ? 34 : 14, bottom: 24, containLabel: true }, xAxis: { type: "category", data: d.places, name: d.x, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: colour("mute") }, ...axis() }, yAxis: { type: "value", ...measure(d, { scale: false }) },
         series: d.groups.map((g, i) => ({ type: g.line ? "line" : "bar", name: g.name, barMaxWidth: 34, itemStyle: { color: series(g.colour ?? i) }, lineStyle: { color: series(g.colour ?? i), type: g.dashed ? "dashed" : "solid" }, data: g.values.map((v, j) => ({ value: v, words: g.words[j] })) })),
         tooltip: tooltip((found) => tip([found[0]?.axisValueLabel, ...found.map((f) => [f.seriesName, f.data.words].filter(Boolean).join(": "))]), "axis"),
       };
