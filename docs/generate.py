@@ -197,10 +197,13 @@ def commands_page() -> str:
 
 
 def commands(of: typer.Typer = app, before: str = "") -> list[tuple[str, Callable[..., Any]]]:
-    """Every command by how it is called, then those of each group (`user add`)."""
+    """Every command by how it is called, groups that answer by themselves too, then those of each group (`user add`)."""
     own = [(f"{before}{info.name}", info.callback) for info in of.registered_commands if info.callback]
     groups = [(info.name, info.typer_instance) for info in of.registered_groups if info.typer_instance]
-    return own + [command for name, group in groups for command in commands(group, f"{before}{name} ")]
+    alone = [
+        (f"{before}{name}", g.info.callback) for name, g in groups if g.info.invoke_without_command is True and callable(g.info.callback)
+    ]
+    return own + alone + [command for name, group in groups for command in commands(group, f"{before}{name} ")]
 
 
 def first_line(call: Callable[..., Any]) -> str:

@@ -44,9 +44,13 @@ def anchors(page: Path) -> set[str]:
 
 
 def leaves(command: Any, before: str = "") -> list[str]:
-    """The commands below a group, each by how it is called."""
-    groups = getattr(command, "commands", {})
-    return [name for key, c in groups.items() for name in (leaves(c, f"{before}{key} ") if hasattr(c, "commands") else [f"{before}{key}"])]
+    """The commands below a group, each by how it is called; groups that answer by themselves too."""
+    found = []
+    for key, c in getattr(command, "commands", {}).items():
+        is_group = hasattr(c, "commands")
+        found += leaves(c, f"{before}{key} ") if is_group else []
+        found += [f"{before}{key}"] if not is_group or c.invoke_without_command else []
+    return found
 
 
 def name_of(path: Path) -> str:

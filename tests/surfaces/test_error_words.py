@@ -19,7 +19,8 @@ TRANSLATED = (
     "access/passwords.py", "access/sign_in.py", "access/tokens.py", "access/users.py", "access/repeats.py",
     "access/webhooks/desk.py", "access/webhooks/hooks.py", "access/webhooks/subscriptions.py", "access/webhooks/destination.py",
     "customers", "engagement", "surfaces/web", "surfaces/python.py", "surfaces/worker/jobs.py", "surfaces/worker/stages.py",
-    "surfaces/targets.py", "performance/targets", "surfaces/rounds.py", "surfaces/appraisal_sight.py", "surfaces/freezing.py", "performance/appraisals",
+    "surfaces/targets.py", "performance/slices.py", "performance/targets", "surfaces/rounds.py", "surfaces/appraisal_sight.py", "surfaces/freezing.py", "performance/appraisals",
+    "performance/schedules", "surfaces/schedules.py", "surfaces/delivery", "performance/alerts", "performance/reviews", "surfaces/meetings.py", "surfaces/alerts.py",
 )  # fmt: skip
 OF_THE_PROGRAM = {
     "carries no time zone",

@@ -22,7 +22,8 @@ class Capability(StrEnum):
     BUILD_AUDIENCES = "build_audiences"
     SET_TARGETS = "set_targets"
     APPRAISE = "appraise"  # open, approve and publish appraisals of everybody
-    ACT = "act"  # tasks, cases, notes about a customer
+    SCHEDULE = "schedule"  # refreshes and reports by the calendar, for oneself and others
+    ACT = "act"  # tasks, cases, notes about a customer; overrides of health
     USE_API = "use_api"
     MANAGE_USERS = "manage_users"
     MANAGE_SETTINGS = "manage_settings"
@@ -51,11 +52,12 @@ _WORK_WITH_PEOPLE = {*_LOOK, Capability.SEE_PERSONAL, Capability.EXPORT, Capabil
 _WORK_WITH_DATA = {*_LOOK, Capability.SEE_DATA, Capability.EXPORT, Capability.USE_API}
 
 ROLES: dict[str, Role] = {
-    "executive": Role(("Executive", "管理层"), frozenset({*_LOOK, Capability.EXPORT, Capability.SET_TARGETS, Capability.APPRAISE})),
+    "executive": Role(("Executive", "管理层"), frozenset({*_LOOK, Capability.EXPORT, Capability.SET_TARGETS, Capability.APPRAISE, Capability.SCHEDULE})),
     "operations": Role(
         ("Operations", "客户运营"),
         frozenset({
             *_WORK_WITH_DATA, Capability.IMPORT, Capability.REFRESH, Capability.BUILD_AUDIENCES, Capability.SET_TARGETS, Capability.APPRAISE,
+            Capability.SCHEDULE, Capability.ACT,
         }),
     ),
     "account_manager": Role(("Account manager", "客户经理"), frozenset(_WORK_WITH_PEOPLE), Rows.OWN),
@@ -66,7 +68,7 @@ ROLES: dict[str, Role] = {
         ("Administrator", "系统管理员"),
         frozenset({
             Capability.SEE_KPIS, Capability.SEE_MODELS, Capability.SEE_DATA, Capability.SEE_AUDIT, Capability.IMPORT, Capability.REFRESH,
-            Capability.USE_API, Capability.MANAGE_USERS, Capability.MANAGE_SETTINGS,
+            Capability.USE_API, Capability.MANAGE_USERS, Capability.MANAGE_SETTINGS, Capability.SCHEDULE,
         }),
     ),
     "privacy_officer": Role(

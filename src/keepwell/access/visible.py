@@ -24,7 +24,7 @@ CUSTOMERS, CUSTOMER = "customers", "customer_id"
 # they say nothing of any customer, or of the whole only: what a model found, and how well it holds
 ABOUT_NOBODY = frozenset({
     "employees", "channels", "regions", "teams", "products", "campaigns", "programmes", "fx_rates", "calendar", "business_hours",
-    "personas", "basket_rules", "topics", "drivers", "calibration_points", "model_parameters", "model_reports",
+    "personas", "basket_rules", "topics", "drivers", "calibration_points", "health_checks", "health_definitions", "model_parameters", "model_reports",
 })  # fmt: skip
 # they are about the company, or about somebody who is not named
 OF_THE_COMPANY = frozenset({"mentions", "kpi_values", "explanations", "cohort_values", "topic_quotes", "data_quality"})

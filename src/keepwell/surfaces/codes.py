@@ -5,6 +5,7 @@ import importlib.resources
 
 from keepwell.core.settings import Locale
 from keepwell.core.yaml_file import shipped
+from keepwell.metrics.kpi import Kpi
 
 # columns that hold another one's codes
 SAME_CODES = {"acquired_from": "channel", "source_channel": "channel", "from_stage": "stage", "to_stage": "stage"}
@@ -23,3 +24,9 @@ def code_or_itself(column: str, code: str, locale: Locale) -> str:
     name = column.rpartition(".")[2]
     told = codes().get(SAME_CODES.get(name, name), {}).get(code)
     return told[str(locale)] if told else code
+
+
+def title_of(kpi: Kpi, dimension: str | None, member: str | None, locale: Locale) -> str:
+    """A KPI's title, with the member where it is read of a part of the company."""
+    title = kpi.title[locale]
+    return title if dimension is None or member is None else f"{title} · {code_or_itself(dimension, member, locale)}"

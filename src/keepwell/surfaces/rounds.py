@@ -11,7 +11,7 @@ from keepwell.access.roles import Rows
 from keepwell.access.scope import Scope, reach_of
 from keepwell.access.users import user_of
 from keepwell.core.errors import UnknownError, WrongUseError, unknown
-from keepwell.core.periods import Grain, Period
+from keepwell.core.periods import Period
 from keepwell.core.yaml_file import YamlError
 from keepwell.engine.sql import literal
 from keepwell.lake import runs
@@ -33,7 +33,6 @@ from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.stored import check_same_definitions
 
 EVERYBODY = Chosen()
-GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 LEAST_PEERS = 5  # results, below which a distribution would tell whose they are
 BANDS = 10  # of a distribution, each of ten points
 
@@ -294,10 +293,7 @@ class Rounds:
             raise UnknownError("Only who opens and publishes appraisals may do this.", "Ask the management.")
 
     def _period(self, period: str) -> Period:
-        span = self.workspace.place.calendar.parse(period, today=self.workspace.today)
-        if span.grain not in GRAINS or ".." in span.label:
-            raise WrongUseError(f"{period} is no month, quarter or year.", "Write 2026-10, 2026-Q3 or 2026.")
-        return Period(span.label, span.grain, span.start, span.end)
+        return self.workspace.place.calendar.one(period, today=self.workspace.today)
 
     def _shown_round(self, found: Round, listed: Sequence[Appraisal]) -> ShownRound:
         calendar = self.workspace.place.calendar

@@ -18,7 +18,7 @@ from keepwell.metrics.reading import Reading, Readings, Status
 
 def stored_or_none(lake: Lake, run: Run, wanted: Sequence[Kpi], question: Question, calendar: Calendar) -> Readings | None:
     """What the run wrote, if it wrote this slice; else None, and the slice is computed from the run's versions."""
-    if question.where or "kpi_values" not in run.results:
+    if question.where or question.against or "kpi_values" not in run.results:
         return None
     grain = question.grain or question.span.grain
     snapshot: Snapshot = lake.snapshot({"kpi_values": run.results["kpi_values"]})

@@ -25,6 +25,10 @@ PLACES = {
     "round_id": "rnd_none",
     "appraisal_id": "apr_none",
     "entry_id": "dev_none",
+    "schedule_id": "sched_none",
+    "message_id": "msg_none",
+    "channel_id": "chn_none",
+    "alert_id": "alr_none",
     "item": "csat",
 }
 PARAMETERS = {"/readings": {"kpi": "revenue"}, "/search": {"q": "c"}}

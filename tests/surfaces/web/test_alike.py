@@ -8,21 +8,40 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
 from factories.boosting import boosted
-from factories.compared import appraisals, customers, data, kpis, targets
+from factories.compared import appraisals, cards, customers, data, kpis, reviews, schedules, targets
 from factories.compared.block import At, Compare, blocks, check_words
 from factories.markup import read
 from factories.served import Browser, Company, demo_company
 from factories.told import Told
+from keepwell.access.users import user_of
+from keepwell.core.clock import SystemClock
 from keepwell.core.errors import KeepwellError
+from keepwell.core.workspace import open_workspace
+from keepwell.performance.alerts.condition import When
+from keepwell.performance.alerts.service import NewAlert, add_alert
+from keepwell.store.db import store_of
+from keepwell.surfaces.alerts import look
+from keepwell.surfaces.cli.app import app
 from keepwell.surfaces.web.app import all_routes
 
 pytestmark = [pytest.mark.slow, boosted]
-COMPARED: dict[tuple[str, str], Compare | str] = {**kpis.BLOCKS, **customers.BLOCKS, **data.BLOCKS, **targets.BLOCKS, **appraisals.BLOCKS}
+COMPARED: dict[tuple[str, str], Compare | str] = {
+    **kpis.BLOCKS,
+    **customers.BLOCKS,
+    **data.BLOCKS,
+    **targets.BLOCKS,
+    **appraisals.BLOCKS,
+    **cards.BLOCKS,
+    **schedules.BLOCKS,
+    **reviews.BLOCKS,
+}
 PERIOD = "2026-10"
 # pages that show no number of the business, or only what another one shows
 NOT_WALKED = {
@@ -37,6 +56,7 @@ NOT_WALKED = {
     "/views": "names of addresses that people saved, no number",
     "/pins": "names of KPIs; their readings stand on the Overview, which is compared",
     "/team/appraisals/{appraisal_id}/rate": "a form, for who is asked",
+    "/reviews/file": "the review as a file; tests/surfaces/reports compares its numbers with the API",
     "/data/jobs-now": "words: how many jobs are under way",
 }
 WEIGHTS = {"weight.contact_coverage": "30", "weight.retention_rate": "10"}
@@ -44,7 +64,17 @@ RULE = {"match": "all", "g0": "all", "c0.group": "0", "c0.field": "net_amount", 
 UPLOAD = "order_id,customer_id,ordered_at,status,amount,currency\nW1,C0000000,2026-10-05 10:00:00,completed,12.5,CNY\nW2,C0000000,2026-10-05 10:00:00,completed,many,CNY\n"
 # one who sees a part of the customers: the own ones
 PART, EVERYBODY, KEEPER = "part", "operations", "administrator"
-SEES_A_PART = ("/", "/todo", "/scorecard", "/customers", "/segments", "/retention")
+SEES_A_PART = (
+    "/",
+    "/todo",
+    "/scorecard",
+    "/scorecard/cards",
+    "/scorecard/cards/company",
+    "/customers",
+    "/segments",
+    "/retention",
+    "/health",
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +93,13 @@ class Prepared:
     def addresses(self) -> Iterator[str]:
         """Every page, most in more than one way."""
         yield from ("/todo", "/", f"/?period={PERIOD}&compare=year", "/scorecard", "/scorecard?period=2026-09")
+        yield from (
+            "/scorecard/cards",
+            "/scorecard/cards/company",
+            "/scorecard/cards/customer-relations-officer",
+            "/scorecard/cards/airline-loyalty",
+        )
+        yield from ("/scorecard/cards/company/edit", "/scorecard/cards/company/published/2026-09")
         for name in ("nps", "revenue", "first_response_time", "training_hours"):
             yield f"/kpi/{name}?period={PERIOD}"
         yield from (
@@ -95,7 +132,7 @@ class Prepared:
         appraised, one = self.appraised
         yield from ("/team/appraisals", f"/team/appraisals/rounds/{appraised}", f"/team/appraisals/{one}")
         yield f"/team/appraisals/rounds/{appraised}?{urlencode(WEIGHTS)}"
-        yield from ("/retention", "/retention?measure=unbounded&by=kind", "/predictions")
+        yield from ("/retention", "/retention?measure=unbounded&by=kind", "/predictions", "/health")
         yield from (f"/predictions/{m['name']}" for m in self.company.surfaces.ask("models"))
         yield from ("/data", "/data/imports", f"/data/imports/{self.import_id}", f"/data/imports/{self.import_id}/undo", "/data/runs")
         yield from ("/data/quality?entity=customers", "/data/lineage?entity=consents", "/data/jobs", "/data/import")
@@ -105,6 +142,10 @@ class Prepared:
             "/settings/users",
             "/settings/tokens",
             "/settings/webhooks",
+            "/schedules",
+            f"/reviews?period={PERIOD}",
+            f"/reviews/assembled?period={PERIOD}",
+            "/inbox",
             "/settings/audit",
             "/account",
             "/search?q=C00000",
@@ -137,17 +178,65 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     # nobody is at work here, so nothing is sent
     sent = company.surfaces.ask("webhook", "send", "crm", "http://127.0.0.1:9/", "--on", "run.published")
     company.surfaces.ask("webhook", "test", sent["webhook_id"])
+    company.surfaces.ask("channel", "add", "Service chat", "--address", "dingtalk://abcdefgh12345678")
+    to = ("--to", f"{EVERYBODY}@example.com", "--channel", "Service chat", "--as", f"{EVERYBODY}@example.com")
+    company.surfaces.ask("schedule", "review", "Monthly", *to)
+    company.surfaces.ask("schedule", "refresh", "Nightly")
+    company.surfaces.ask("schedule", "off", "Nightly")
+    CliRunner().invoke(
+        app, ["-w", str(company.surfaces.folder), "schedule", "test-mail", f"{EVERYBODY}@example.com"], catch_exceptions=False
+    )
     aims = (("nps", "40", "2027-03"), ("revenue", "900000", "2026-Q4"), ("orders", "100", "2027-02", "--of", "region=East"))
     for kpi, value, by, *more in aims:
         company.surfaces.ask("target", "set", kpi, value, "--by", by, "--why", "growth", *more)
+    _told(company)
+    company.surfaces.ask("review", "decide", "Answer sooner", "--period", "2026-09", "--kpi", "first_response_time", "--effect", "-1h")
+    company.surfaces.ask(
+        "review", "act", "Hire", "--who", f"{EVERYBODY}@example.com", "--until", "2026-10-15", "--period", "2026-09", "--kpi", "revenue"
+    )
+    company.surfaces.ask("review", "point", "Budget", "--period", PERIOD)
+    company.surfaces.ask("review", "note", "A rival opened", "--source", "the paper", "--on", "2026-10-10", "--kpi", "nps", "--value", "45")
+    _carded(company)
     aimed = tuple(t["target_id"] for t in company.surfaces.ask("target", "list"))
     appraised = _appraised(company)
     parent = next(c["parent_id"] for c in told if c["parent_id"])
     payer = max(told, key=lambda c: float(c["paid_monthly"] or 0))["customer_id"]
     buyer = max(told, key=lambda c: float(c["net_amount"] or 0))["customer_id"]
+    until = str(company.surfaces.python.today + timedelta(days=30))
+    said = ("--band", "watch", "--reason", "They are about to sign", "--owner", f"{EVERYBODY}@example.com", "--until", until)
+    for overridden in (mine, buyer):
+        company.surfaces.ask("health", "override", overridden, *said)
     imported = company.surfaces.ask("imports")[-1]["import_id"]
     prospect = next(c["customer_id"] for c in told if c["net_amount"] is None)
     return Prepared(company, segment, draft, imported, appraised, aimed, (parent, payer, buyer, prospect), mine)
+
+
+def _told(company: Company) -> None:
+    """Alerts of long ago, and what the worker told of the published run."""
+    place, at = open_workspace(company.surfaces.folder), datetime(2026, 6, 1, tzinfo=UTC)
+    with store_of(place) as store:
+        with store.transaction() as session:
+            user = user_of(session, f"{EVERYBODY}@example.com")
+            for name, when in (
+                ("revenue", When.TARGET),
+                ("stage_conversion", When.CHANGE),
+                ("first_response_time", When.WORSE),
+                ("nps", When.ANOMALY),
+            ):
+                add_alert(session, at, user.as_actor(), user, NewAlert(name, when))
+        assert look(place, SystemClock(), store, company.surfaces.ask("runs")[-1]["run_id"]) > 1
+
+
+def _carded(company: Company) -> None:
+    """A card that was published, and after it changed twice."""
+    company.surfaces.ask("scorecard", "company", "--period", "2026-09", "--publish")
+    with company.program(company.token(EVERYBODY)) as program:
+        for excellent, first in ((95, 40), (90, 50)):
+            definition = program.get("/api/v1/scorecards/company/definition").json()["definition"]
+            definition["grades"] = {"excellent": excellent, "good": 70, "fair": 60}
+            items = definition["perspectives"][0]["items"]
+            items[0]["weight"], items[1]["weight"] = first, 70 - first
+            assert program.put("/api/v1/scorecards/company", json={"definition": definition}).status_code == 200
 
 
 def _appraised(company: Company) -> tuple[str, str]:

@@ -17,6 +17,9 @@ pytestmark = pytest.mark.slow
 PAGES = {
     "overview": "/?period=2026-05",
     "scorecard": "/scorecard?period=2026-05",
+    "cards": "/scorecard/cards?period=2026-05",
+    "card": "/scorecard/cards/company?period=2026-05",
+    "card_edit": "/scorecard/cards/company/edit?period=2026-05",
     "kpi": "/kpi/revenue?period=2026-05",
     "customers": "/customers",
     "customer": "/customers/C002",
@@ -25,6 +28,7 @@ PAGES = {
     "retention": "/retention?by=kind",
     "predictions": "/predictions",
     "model": "/predictions/clv",
+    "health": "/health",
     "team": "/team",
     "appraisals": "/team/appraisals",
     "search": "/search?q=zhang",
@@ -41,14 +45,32 @@ PAGES = {
     "users": "/settings/users",
     "tokens": "/settings/tokens",
     "webhooks": "/settings/webhooks",
+    "schedules": "/schedules",
+    "reviews": "/reviews",
+    "inbox": "/inbox?kpi=nps",
     "audit": "/settings/audit",
     "jobs": "/data/jobs",
 }
 # who opens a page that is not for everybody
 READERS = {
     "segment": "marketing",
+    "card_edit": "operations",
     **dict.fromkeys(
-        ("sources", "imports", "upload", "quality", "runs", "lineage", "settings", "users", "tokens", "webhooks", "audit", "jobs"),
+        (
+            "sources",
+            "imports",
+            "upload",
+            "quality",
+            "runs",
+            "lineage",
+            "settings",
+            "users",
+            "tokens",
+            "webhooks",
+            "schedules",
+            "audit",
+            "jobs",
+        ),
         "administrator",
     ),
 }
@@ -98,7 +120,7 @@ def _opened(page: Page, address: str) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_is_readable_by_everybody_and_complains_of_nothing(browser: Browser, address: str, locale: str, theme: str) -> None:
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    for who in ("service", "marketing", "administrator"):
+    for who in ("service", "marketing", "operations", "administrator"):
         page, wrong = _signed_in(browser, address, who, locale)
         if page.locator("html").get_attribute("data-bs-theme") != theme:
             # it was the person's choice in the test before

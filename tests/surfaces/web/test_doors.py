@@ -30,6 +30,11 @@ PLACES = {
     "round_id": "rnd_none",
     "appraisal_id": "apr_none",
     "entry_id": "dev_none",
+    "period": "2026-05",
+    "schedule_id": "sched_none",
+    "message_id": "msg_none",
+    "channel_id": "chn_none",
+    "alert_id": "alr_none",
 }
 PEOPLE = [*ROLES, OUTSIDER]
 TABLE = list(all_routes())

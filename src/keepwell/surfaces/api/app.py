@@ -10,15 +10,19 @@ from starlette.responses import Response
 
 import keepwell
 from keepwell.surfaces.api import (
+    alerts,
     appraisals,
     customers,
     entities,
+    health,
     hooks,
     jobs,
     kpis,
     models,
     problem,
     reports,
+    reviews,
+    schedules,
     scorecards,
     targets,
     views,
@@ -47,7 +51,24 @@ answers carry an `ETag`; errors are problem details (RFC 9457); each answer tell
 
 def api_routes() -> Iterator[ApiRoute]:
     """The table of the API's routes."""
-    for part in (kpis, scorecards, targets, appraisals, reports, customers, models, entities, hooks, jobs, views, webhooks):
+    for part in (
+        kpis,
+        scorecards,
+        targets,
+        appraisals,
+        reports,
+        reviews,
+        schedules,
+        alerts,
+        customers,
+        health,
+        models,
+        entities,
+        hooks,
+        jobs,
+        views,
+        webhooks,
+    ):
         yield from part.ROUTES.found
 
 

@@ -41,6 +41,9 @@ class ApiRoutes:
     def post(self, path: str, scope: str, needs: Capability | tuple[Capability, ...]) -> Callable[[Answer], Answer]:
         return self._add("POST", path, scope, needs)
 
+    def put(self, path: str, scope: str, needs: Capability | tuple[Capability, ...]) -> Callable[[Answer], Answer]:
+        return self._add("PUT", path, scope, needs)
+
     def delete(self, path: str, scope: str, needs: Capability | tuple[Capability, ...]) -> Callable[[Answer], Answer]:
         return self._add("DELETE", path, scope, needs)
 

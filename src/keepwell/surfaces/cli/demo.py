@@ -1,7 +1,7 @@
 """The demo business: a workspace to look at before one has data of one's own."""
 
 import tempfile
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,8 +64,11 @@ def demo(
         with step(progress, "make up a business"):
             business = _made_up(Path(scratch), customers, seed, late_service_churn)
         counts = _import(workspace, business, progress)
-        # as of the last day of its data: a month later everybody would seem to have gone quiet
-        refresh(workspace.place, workspace.lake, workspace.clock, as_of=date.fromisoformat(business.truths.last_day), progress=progress)
+        # as of the last day of its data: a month later everybody would seem to have gone quiet; and before it of the month before, so that
+        # a review tells who has moved since
+        last = date.fromisoformat(business.truths.last_day)
+        for day in (last.replace(day=1) - timedelta(days=1), last):
+            refresh(workspace.place, workspace.lake, workspace.clock, as_of=day, progress=progress)
     read = sum(c.read for c in counts)
     rejected = sum(c.rejected for c in counts)
     note(

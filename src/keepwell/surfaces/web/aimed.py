@@ -7,10 +7,11 @@ from decimal import Decimal
 from keepwell.access.users import users
 from keepwell.core.periods import Grain
 from keepwell.metrics.kpi import Unit
+from keepwell.performance.slices import ScopeKind
 from keepwell.performance.targets.standing import State, adds_up
-from keepwell.performance.targets.target import ScopeKind, Target
+from keepwell.performance.targets.target import Target
 from keepwell.surfaces.targets import Checked, Targets
-from keepwell.surfaces.web.charts import Chart, Point, trend
+from keepwell.surfaces.web.charts import Chart, Point, measured, trend
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Visit
 from keepwell.surfaces.words import words_of
@@ -164,7 +165,7 @@ def way_chart(visit: Visit, found: Checked) -> Chart:
     )
     rows = [[p, known.get(p), path.get(p)] for p in periods]
     figures = [[p, *("" if v is None else visit.figure(v, found.kpi.unit) for v in (known.get(p), path.get(p)))] for p in periods]
-    drawn = {"lines": lines, "points": [], "targets": [], "events": [], "share": found.kpi.unit is Unit.SHARE}
+    drawn = {"lines": lines, "points": [], "targets": [], "events": []} | measured(found.kpi.unit)
     return Chart(
         "way", visit.say("team.way"), "trend", drawn, Sheet("way", columns, rows), note=visit.say("team.way_note"), figures=figures
     )

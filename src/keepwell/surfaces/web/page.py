@@ -29,7 +29,9 @@ class Page:
 # in the order of the navigation
 PAGES = {
     "overview": "keepwell.surfaces.web.pages.overview:PAGE",
+    "inbox": "keepwell.surfaces.web.pages.inbox:PAGE",
     "scorecard": "keepwell.surfaces.web.pages.scorecard:PAGE",
+    "cards": "keepwell.surfaces.web.pages.cards:PAGE",
     "kpi": "keepwell.surfaces.web.pages.kpi:PAGE",
     "customers": "keepwell.surfaces.web.pages.customers:PAGE",
     "customer": "keepwell.surfaces.web.pages.customer:PAGE",
@@ -37,8 +39,11 @@ PAGES = {
     "segment": "keepwell.surfaces.web.pages.segment:PAGE",
     "retention": "keepwell.surfaces.web.pages.retention:PAGE",
     "predictions": "keepwell.surfaces.web.pages.predictions:PAGE",
+    "health": "keepwell.surfaces.web.pages.health:PAGE",
     "team": "keepwell.surfaces.web.pages.team:PAGE",
     "appraisals": "keepwell.surfaces.web.pages.appraisals:PAGE",
+    "reviews": "keepwell.surfaces.web.pages.reviews:PAGE",
+    "schedules": "keepwell.surfaces.web.pages.schedules:PAGE",
     "data": "keepwell.surfaces.web.pages.data:PAGE",
     "jobs": "keepwell.surfaces.web.pages.jobs:PAGE",
     "settings": "keepwell.surfaces.web.pages.settings:PAGE",

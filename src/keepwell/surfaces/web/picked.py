@@ -5,12 +5,11 @@ from datetime import date, timedelta
 
 from keepwell.core.clock import local_day
 from keepwell.core.errors import WrongUseError, did_you_mean
-from keepwell.core.periods import Grain, Period
+from keepwell.core.periods import JUDGED, Grain, Period
 from keepwell.lake.runs import Run
 from keepwell.surfaces.web.visit import Visit
 
-GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
-SHOWN = {Grain.MONTH: 24, Grain.QUARTER: 12, Grain.YEAR: 6}  # periods that can be picked
+SHOWN = {Grain.WEEK: 26, Grain.MONTH: 24, Grain.QUARTER: 12, Grain.YEAR: 6}  # periods that can be picked
 COMPARED = ("previous", "year")
 
 
@@ -22,13 +21,14 @@ class Picked:
     before: Period | None
     choices: tuple[Period, ...]
     compare: str
+    grains: tuple[Grain, ...] = JUDGED  # that can be picked
 
     @property
     def grain(self) -> Grain:
         return self.period.grain
 
 
-def picked(visit: Visit) -> Picked:
+def picked(visit: Visit, grains: tuple[Grain, ...] = JUDGED) -> Picked:
     """As the address says; by default the last month that was over when the run looked, beside the one before."""
     calendar, run = visit.site.place.calendar, visit.run_or_none
     day = run.as_of if run else visit.workspace.today
@@ -37,12 +37,9 @@ def picked(visit: Visit) -> Picked:
         raise WrongUseError(f"There is no comparison {compare!r}.", did_you_mean(compare, COMPARED))
     asked = visit.asked("period")
     if asked:
-        span = calendar.parse(asked, today=day)
-        if span.grain not in GRAINS or ".." in span.label:
-            raise WrongUseError(f"{asked} is no month, quarter or year.", "Write 2026-10, 2026-Q3 or 2026.")
-        period = Period(span.label, span.grain, span.start, span.end)
+        period = calendar.one(asked, today=day, grains=grains)
     else:
-        grain = _grain(visit.asked("grain", Grain.MONTH))
+        grain = _grain(visit.asked("grain", Grain.MONTH), grains)
         period = calendar.containing(grain, day)
         # on its last day a period is not over yet, unless the run looked back to it
         if period.end > (day if run and _is_look_back(visit, run) else day - timedelta(days=1)):
@@ -54,7 +51,7 @@ def picked(visit: Visit) -> Picked:
     if period not in choices:
         choices.append(period)
     earlier = calendar.previous_or_none(period) if compare == COMPARED[0] else calendar.containing(period.grain, _a_year_before(period))
-    return Picked(period, earlier, tuple(choices), compare)
+    return Picked(period, earlier, tuple(choices), compare, grains)
 
 
 def _is_look_back(visit: Visit, run: Run) -> bool:
@@ -65,7 +62,7 @@ def _a_year_before(period: Period) -> date:
     return period.start.replace(year=period.start.year - 1, day=min(period.start.day, 28))
 
 
-def _grain(name: str) -> Grain:
-    if name not in GRAINS:
-        raise WrongUseError(f"There is no grain {name!r} here.", did_you_mean(name, GRAINS))
+def _grain(name: str, grains: tuple[Grain, ...]) -> Grain:
+    if name not in grains:
+        raise WrongUseError(f"There is no grain {name!r} here.", did_you_mean(name, grains))
     return Grain(name)

@@ -26,6 +26,7 @@ from keepwell.core.settings import Locale, Settings, changed
 from keepwell.core.workspace import Workspace as Place
 from keepwell.lake import runs
 from keepwell.lake.runs import Run
+from keepwell.performance.alerts.service import unread
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.web.page import pages
 from keepwell.surfaces.web.refusals import ForgedError, MayNotError, NotSignedInError
@@ -191,6 +192,14 @@ class Visit(Wording):
     @property
     def may_refresh(self) -> bool:
         return self.may(Capability.REFRESH)
+
+    @functools.cached_property
+    def unread(self) -> int:
+        """How many notices the person has not read."""
+        if self.user is None:
+            return 0
+        with self.site.store.transaction(writes=False) as session:
+            return unread(session, self.user.user_id)
 
     def has_page(self, name: str) -> bool:
         """Whether there is such a page, and this person may open it."""

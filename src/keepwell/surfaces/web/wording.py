@@ -12,6 +12,7 @@ from keepwell.core.settings import Locale, Settings
 from keepwell.metrics.kpi import Unit
 from keepwell.models.choices import BANDS
 from keepwell.models.estimators import lifecycle, rfm
+from keepwell.performance.health.definition import LABELS as HEALTH_BANDS
 from keepwell.surfaces import figures
 from keepwell.surfaces.codes import code_or_itself
 from keepwell.surfaces.error_words import told_in
@@ -21,7 +22,12 @@ from keepwell.surfaces.words import column_words
 
 MANY = 100  # from here on decimals beyond two tell nothing
 # columns whose codes are the models'
-CODES: dict[str, Mapping[str, tuple[str, str]]] = {"lifecycle_stage": lifecycle.LABELS, "rfm_group": rfm.LABELS, "churn_band": BANDS}
+CODES: dict[str, Mapping[str, tuple[str, str]]] = {
+    "lifecycle_stage": lifecycle.LABELS,
+    "rfm_group": rfm.LABELS,
+    "churn_band": BANDS,
+    "health_band": HEALTH_BANDS,
+}
 
 
 class Wording(ABC):

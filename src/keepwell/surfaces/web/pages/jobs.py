@@ -19,7 +19,7 @@ from keepwell.surfaces.web.refusals import NotFoundError
 from keepwell.surfaces.web.tables import Column, Sheet
 from keepwell.surfaces.web.visit import Here, Visit, redirect, whole_or
 from keepwell.surfaces.worker.job import Job, JobStep, Kind, State, StepState
-from keepwell.surfaces.worker.stages import KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, REASONS, TIDY_UP, WRITE
+from keepwell.surfaces.worker.stages import HEALTH, KPIS, KPIS_OF_MODELS, MODELS, PUBLISH, REASONS, TIDY_UP, WRITE
 
 # whoever may import may refresh too, in every role
 SEE = Capability.REFRESH
@@ -38,6 +38,7 @@ STEPS = {
     KPIS: "jobs.step_kpis",
     MODELS: "jobs.step_models",
     KPIS_OF_MODELS: "jobs.step_kpis_of_models",
+    HEALTH: "jobs.step_health",
     REASONS: "jobs.step_reasons",
     WRITE: "jobs.step_write",
     PUBLISH: "jobs.step_publish",

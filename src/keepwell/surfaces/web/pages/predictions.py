@@ -8,6 +8,7 @@ from keepwell.access.roles import Capability
 from keepwell.models.stored import ModelCard
 from keepwell.surfaces.judged import baseline_title, measure_title
 from keepwell.surfaces.web.charts import Chart
+from keepwell.surfaces.web.health_panel import known_or_none
 from keepwell.surfaces.web.page import Page
 from keepwell.surfaces.web.paged import PageRoutes
 from keepwell.surfaces.web.refusals import NotFoundError
@@ -39,6 +40,7 @@ class PredictionsPage:
     title: str
     as_of: str
     groups: tuple[tuple[str, tuple[ModelCard, ...]], ...]
+    has_health: bool
     sheets: tuple[Sheet, ...] = ()
 
 
@@ -50,7 +52,13 @@ def predictions(visit: Visit) -> PredictionsPage:
     groups = ((visit.say("predictions.foretell"), foretelling), (visit.say("predictions.describe"), others))
     columns = tuple(Column(n, visit.say(f"predictions.{n}")) for n in ("model", "verdict", "refused"))
     sheet = Sheet("models", columns, [[c.name, c.verdict, c.refused] for c in cards])
-    return PredictionsPage(visit.say("predictions.title"), str(cards[0].as_of) if cards else "", tuple(g for g in groups if g[1]), (sheet,))
+    return PredictionsPage(
+        visit.say("predictions.title"),
+        str(cards[0].as_of) if cards else "",
+        tuple(g for g in groups if g[1]),
+        known_or_none(visit) is not None,
+        (sheet,),
+    )
 
 
 def _cards(visit: Visit) -> list[ModelCard]:
