@@ -47,9 +47,11 @@ def figure(main: Element, name: str = "total") -> str:
 def fields(browser: Browser, name: str = "pair") -> dict[str, str]:
     """What the form of a card holds."""
     form = next(f for f in page(browser, f"{CARDS}/{name}/edit?period={PERIOD}").all("form") if f.attributes.get("id") == "card-form")
-    made = {i["name"]: i["value"] for i in form.all("input")}
-    chosen = next(o["value"] for s in form.all("select") for o in s.all("option") if "selected" in o)
-    return {**made, "missing": chosen}
+    made = {i["name"]: i["value"] for i in form.all("input") if i.attributes.get("type") != "checkbox"}
+    chosen = {
+        s["name"]: next((o["value"] for o in s.all("option") if "selected" in o), s.all("option")[0]["value"]) for s in form.all("select")
+    }
+    return {**made, **chosen}
 
 
 def save(browser: Browser, name: str = "pair", **changed: str) -> Any:
@@ -238,6 +240,56 @@ def test_only_what_was_changed_is_changed_in_the_file(company: Company) -> None:
     assert revenue.curve is not None
     assert float(revenue.curve.knots[0][0]) == 1.1
     assert orders == before.items[1][1]
+
+
+ADDED = {"add_kpi.0": "active_customers", "add_weight.0": "20", "add_floor.0": "0", "add_target.0": "4"}
+
+
+def test_an_item_is_added_and_one_is_left_out(company: Company) -> None:
+    with company.browser("operations") as browser:
+        changed = {**fields(browser), "weight.0.0": "80", "leave_out.0.1": "1", **ADDED}
+        part = read(browser.post(f"{CARDS}/pair/preview", **changed).text)
+        # 80 % of revenue's 50 points, and two active customers are half of four: 0.8 · 50 + 0.2 · 50 = 50
+        assert (float(figure(part, "total_before")), float(figure(part))) == (75, 50)
+        rows = table(part, "preview")
+        assert [rows["active_customers"][n] for n in ("share_before", "share", "points")] == ["", "20.0", "50.0"]
+        assert [rows["orders"][n] for n in ("share_before", "share")] == ["50.0", ""]
+        # what does not add up is told, and all that was written stands there again
+        answer = browser.post(f"{CARDS}/pair/save", **{**changed, "add_weight.0": "10"})
+        assert (answer.status_code, "the weights add up to 90, not 100" in answer.text) == (400, True)
+        again = read(answer.text)
+        assert "checked" in next(i for i in again.all("input") if i["name"] == "leave_out.0.1")
+        assert next(i["value"] for i in again.all("input") if i["name"] == "add_weight.0") == "10"
+        select = next(s for s in again.all("select") if s["name"] == "add_kpi.0")
+        assert [o["value"] for o in select.all("option") if "selected" in o] == ["active_customers"]
+        assert browser.post(f"{CARDS}/pair/save", **changed).status_code == 303
+        assert float(figure(page(browser, f"{CARDS}/pair?period={PERIOD}"))) == 50
+    revenue, active = (i for _, i in read_card(company.surfaces.folder / "scorecards" / "pair.yaml", built_in()).items)
+    assert (revenue.name, active.name, int(active.weight)) == ("revenue", "active_customers", 20)
+
+
+@pytest.mark.parametrize("of", ["kind=person", "kind"])
+def test_an_item_of_a_part_or_of_each_is_added(made: Company, of: str) -> None:
+    with made.browser("operations") as browser:
+        form = {**fields(browser), "weight.0.0": "40", "weight.0.1": "40", **ADDED, "add_kpi.0": "revenue", "add_versus.0": "previous"}
+        part = read(browser.post(f"{CARDS}/pair/preview", **{**form, "add_of.0": of}).text)
+        # all customers are persons, and 150 after 100 is three eighths of the way to the factor 4: 0.4 · 50 + 0.4 · 100 + 0.2 · 37.5
+        assert float(figure(part)) == 67.5
+        assert float(table(part, "preview")["revenue:kind=person"]["points"]) == 37.5
+        for wrong in ({"add_of.0": "planet=Mars"}, {"add_kpi.0": "no_such"}, {"add_of.0": "=person"}, {"add_target.0": ""}):
+            answer = browser.post(f"{CARDS}/pair/preview", **{**form, **wrong})
+            assert answer.text.count("alert-danger") == 1, wrong
+
+
+def test_a_perspective_without_items_goes_with_the_last(company: Company) -> None:
+    with company.browser("operations") as browser:
+        form = {**fields(browser, "airline-loyalty"), "leave_out.1.0": "1", "leave_out.1.1": "1", "weight.0": "70"}
+        assert browser.post(f"{CARDS}/airline-loyalty/save", **form).status_code == 303
+        # of a card of one perspective all can't go
+        answer = browser.post(f"{CARDS}/pair/save", **{**fields(browser), "leave_out.0.0": "1", "leave_out.0.1": "1"})
+        assert (answer.status_code, "alert-danger" in answer.text) == (400, True)
+    written = yaml_file.read(company.surfaces.folder / "scorecards" / "airline-loyalty.yaml").values
+    assert [(p["name"], p["weight"]) for p in written["perspectives"]] == [("members", 70), ("service", 30)]
 
 
 def test_an_item_about_each_member_stays_one(company: Company) -> None:

@@ -7,10 +7,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from keepwell.performance.scorecards.card import Card, Grade
+from keepwell.performance.scorecards.curve import Versus
 from keepwell.performance.scorecards.fields import is_manageable
 
 GRADES = (Grade.EXCELLENT, Grade.GOOD, Grade.FAIR)
 CURVE = ("floor", "target", "most")
+# of an item that is added to a perspective: `add_kpi.0` is that of the first one; `of` is whose reading, `team` or `team=Service`
+ADDED = ("add_kpi", "add_of", "add_weight", "add_versus", "add_floor", "add_target")
+LEFT_OUT = "leave_out"  # `leave_out.0.2` leaves out the third item of the first perspective
 
 
 def fields_of(values: Mapping[str, Any], card: Card) -> dict[str, str]:
@@ -37,7 +41,10 @@ def _of_item(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def edited(values: Mapping[str, Any], shown: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
-    """The values with what differs from the fields that were ``shown``; all else stays, with keys that no field is for."""
+    """The values with what differs from the fields that were ``shown``, items that are added, and without those that are left out.
+
+    All else stays, with keys that no field is for. An item is added where ``add_kpi`` is given.
+    """
     made = copy.deepcopy(dict(values))
     changed = {name: text.strip() for name, text in given.items() if name in shown and text.strip() != shown[name]}
     for name, text in changed.items():
@@ -49,7 +56,26 @@ def edited(values: Mapping[str, Any], shown: Mapping[str, str], given: Mapping[s
             _set(made, what, text if what == "missing" else number_or_text(text))
         else:
             _set_at(made["perspectives"][int(places[0])], what, [int(p) for p in places[1:]], text)
+    for place, perspective in enumerate(made["perspectives"]):
+        kept = [item for number, item in enumerate(perspective["items"]) if not given.get(f"{LEFT_OUT}.{place}.{number}")]
+        perspective["items"] = [*kept, *_added({name: given.get(f"{name}.{place}", "").strip() for name in ADDED})]
+    # what has no item left is left out with them
+    made["perspectives"] = [p for p in made["perspectives"] if p["items"]]
     return made
+
+
+def _added(texts: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The item that the fields for a new one make; none where no KPI is chosen."""
+    if not texts["add_kpi"]:
+        return
+    by, _, member = (part.strip() for part in texts["add_of"].partition("="))
+    curve: dict[str, Any] = {"versus": texts["add_versus"]} if texts["add_versus"] not in {"", Versus.ABSOLUTE} else {}
+    for name in ("floor", "target"):
+        _set(curve, name, number_or_text(texts[f"add_{name}"], is_share=True))
+    item: dict[str, Any] = {"kpi": texts["add_kpi"]}
+    _set(item, "by", by or None)
+    _set(item, "member", member or None)
+    yield item | {"weight": number_or_text(texts["add_weight"]), "curve": curve}
 
 
 def _set_at(perspective: dict[str, Any], what: str, item: list[int], text: str) -> None:

@@ -14,7 +14,7 @@ from keepwell.core.errors import KeepwellError
 from keepwell.performance.scorecards import own_files
 from keepwell.performance.scorecards.card import Card, Missing, Perspective
 from keepwell.performance.scorecards.curve import Versus
-from keepwell.performance.scorecards.edited import GRADES, edited, fields_of
+from keepwell.performance.scorecards.edited import GRADES, LEFT_OUT, edited, fields_of
 from keepwell.performance.scorecards.own_files import ChangedMeanwhileError, Definition
 from keepwell.surfaces.card_edits import CardEdits, Preview, preview_rows
 from keepwell.surfaces.web.card_words import (
@@ -58,6 +58,17 @@ class ItemFields:
     weight: Field
     curve: tuple[Field, ...]
     is_bent: bool
+    left_out: Field
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """The fields for an item that is to be added."""
+
+    kpi: Field
+    versus: Field
+    others: tuple[Field, ...]
+    is_begun: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ class PerspectiveFields:
     title: str
     weight: Field
     items: tuple[ItemFields, ...]
+    new: NewItem
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,8 @@ class EditPage:
     perspectives: tuple[PerspectiveFields, ...]
     missing: Field
     missing_choices: tuple[tuple[str, str], ...]
+    kpi_choices: tuple[tuple[str, str], ...]
+    versus_choices: tuple[tuple[str, str], ...]
     others: tuple[Field, ...]
     earlier: tuple[tuple[str, str], ...]
     preview: PreviewPart
@@ -236,6 +250,8 @@ def _page(visit: Visit, edits: CardEdits, found: Definition, form: EditForm, fau
         perspectives=tuple(_fields(visit, place, p, texts) for place, p in enumerate(card.perspectives)),
         missing=Field("missing", visit.say("cards.field_missing"), texts["missing"]),
         missing_choices=tuple((str(m), visit.say(f"cards.missing_{m}")) for m in Missing),
+        kpi_choices=_kpis(visit),
+        versus_choices=tuple((str(v), visit.say(f"cards.versus_{v}")) for v in Versus),
         others=others,
         earlier=tuple((e.key, str(e.version)) for e in edits.earlier(found.name)),
         preview=part,
@@ -244,9 +260,14 @@ def _page(visit: Visit, edits: CardEdits, found: Definition, form: EditForm, fau
     )
 
 
+def _kpis(visit: Visit) -> tuple[tuple[str, str], ...]:
+    """What can be added, by title."""
+    return tuple(sorted(((k.name, k.title[visit.locale]) for k in visit.workspace.kpis.values()), key=lambda k: k[1].casefold()))
+
+
 def _fields(visit: Visit, place: int, perspective: Perspective, texts: Mapping[str, str]) -> PerspectiveFields:
     def field(name: str) -> Field:
-        return Field(name, visit.say(f"cards.field_{name.partition('.')[0]}"), texts[name])
+        return Field(name, visit.say(f"cards.field_{name.partition('.')[0].removeprefix('add_')}"), texts.get(name, ""))
 
     items = []
     for number, item in enumerate(perspective.items):
@@ -258,7 +279,11 @@ def _fields(visit: Visit, place: int, perspective: Perspective, texts: Mapping[s
             hints.append(visit.say("cards.each", dimension=visit.dimension(item.by or "")))
         items.append(
             ItemFields(
-                item_title(visit, item), " · ".join(hints), field(f"weight.{at}"), curve, any(f.name.startswith("points") for f in curve)
+                item_title(visit, item), " · ".join(hints), field(f"weight.{at}"), curve, any(f.name.startswith("points") for f in curve),
+                field(f"{LEFT_OUT}.{at}"),
             )
-        )
-    return PerspectiveFields(perspective.title[visit.locale], field(f"weight.{place}"), tuple(items))
+        )  # fmt: skip
+    others = tuple(field(f"{n}.{place}") for n in ("add_of", "add_weight", "add_floor", "add_target"))
+    kpi = field(f"add_kpi.{place}")
+    new = NewItem(kpi, field(f"add_versus.{place}"), others, bool(kpi.text))
+    return PerspectiveFields(perspective.title[visit.locale], field(f"weight.{place}"), tuple(items), new)
