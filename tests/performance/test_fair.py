@@ -84,10 +84,15 @@ def test_the_funnel_narrows_with_the_root_of_the_size() -> None:
 # ------------------------------------------------------------------ by skill, not by luck
 
 
-def simulated(rng: np.random.Generator, correlation: float) -> tuple[np.ndarray, np.ndarray, Comparison]:
+APART, ALIKE = (0.3, 0.9), (0.66, 0.66)
+
+
+def simulated(
+    rng: np.random.Generator, correlation: float, rates: tuple[float, float] = APART
+) -> tuple[np.ndarray, np.ndarray, Comparison]:
     """40 teams of 5 to 500 results, their skill, what it looks like, and how they compare.
 
-    Of the two kinds of customers 0.3 and 0.9 are content with a team of middling skill. A team's share of the second is the logistic of a
+    Of the two kinds of customers 0.3 and 0.9 are content with a team of middling skill, or as many of either. A team's share of the second is the logistic of a
     standard normal that goes with its skill.
     """
     sizes = np.exp(rng.uniform(np.log(5), np.log(500), 40)).round().astype(int)
@@ -97,7 +102,7 @@ def simulated(rng: np.random.Generator, correlation: float) -> tuple[np.ndarray,
     results: dict[str, Mapping[str, Cell]] = {}
     observed = np.empty(40)
     for i in range(40):
-        counts = {"hard": (int(sizes[i] - easy[i]), 0.3), "easy": (int(easy[i]), 0.9)}
+        counts = {"hard": (int(sizes[i] - easy[i]), rates[0]), "easy": (int(easy[i]), rates[1])}
         cells = {kind: yes_no(n, float(rng.binomial(n, min(max(rate + skill[i], 0), 1)))) for kind, (n, rate) in counts.items()}
         results[str(i)] = cells
         observed[i] = sum(c.total for c in cells.values()) / sizes[i]
@@ -117,3 +122,19 @@ def test_the_ranking_is_by_skill_and_not_by_luck(correlation: float) -> None:
     assert np.mean(fair) >= np.mean(raw) + 0.05
     assert np.mean(np.array(fair) < np.array(raw)) < 0.1
     assert 0.9 <= np.mean(within) <= 0.98
+
+
+def test_a_mix_that_makes_no_difference_decides_nothing() -> None:
+    # kinds are alike, and so what is expected differs by chance only: nearly any slope would fit, and must not be taken for one
+    rng = np.random.default_rng(20261124)
+    with_mix, without, slopes = [], [], []
+    for _ in range(100):
+        skill, observed, found = simulated(rng, 0.0, ALIKE)
+        sizes = [t.n for t in found.teams]
+        bare = compare({t.name: {"all": yes_no(n, o * n)} for t, n, o in zip(found.teams, sizes, observed, strict=True)})
+        with_mix.append(spearmanr([t.fair for t in found.teams], skill)[0])
+        without.append(spearmanr([t.fair for t in bare.teams], skill)[0])
+        slopes.append(abs(found.slope))
+    # with a slope that is free it was 0.02 less
+    assert np.mean(with_mix) == pytest.approx(np.mean(without), abs=0.01)
+    assert max(slopes) < 0.5

@@ -5,7 +5,7 @@ customer, found together with the teams' effects, so that a kind is not thought 
 equations, solved by turns; Henderson, Biometrics 31, 1975).
 
 Where little is known of a team its difference is drawn towards what teams with such customers come to (empirical Bayes with the mix as a predictor;
-Fay and Herriot, J. Am. Stat. Assoc. 74, 1979). How much teams differ beyond chance is not chosen but averaged over, each spread counting
+Fay and Herriot, J. Am. Stat. Assoc. 74, 1979; the slope of that prediction has itself a normal prior about 0). How much teams differ beyond chance is not chosen but averaged over, each spread counting
 as likely as it makes the differences seen (restricted likelihood), so that a handful of teams is never told to be all alike.
 """
 
@@ -19,6 +19,7 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 LEAST_N = 30  # results of a team, by default
+SLOPE = 0.5  # before anything is seen: how far the slope lies from 0, as a standard deviation
 LEAST_TEAMS = 5  # fewer tell nothing of how the mix goes with the results
 MOST_TURNS, CLOSE = 50, 1e-7
 SPREADS = 60  # tried
@@ -159,18 +160,19 @@ def _drawn(difference: Floats, error: Floats, expected: Floats) -> _Drawn:
     has_slope = len(difference) >= LEAST_TEAMS and float(np.ptp(expected)) > CLOSE
     ones = np.ones(len(difference))
     design = np.column_stack([ones, expected - expected.mean()]) if has_slope else ones[:, None]
+    # where the kinds are alike, or teams few, any slope would fit: it is held to what mixes do at all
+    held = np.diag([0.0, SLOPE**-2]) if has_slope else np.zeros((1, 1))
     spreads = np.linspace(0, 1, SPREADS + 1)[1:] * max(3 * float(difference.std()), float(error.min()) / SPREADS)
     logs, effects, left, keeps, slopes = [], [], [], [], []
     for spread in spreads:
         weight = 1 / (variance + spread**2)
-        information = (design.T * weight) @ design
+        information = (design.T * weight) @ design + held
         inverse = np.linalg.inv(information)
         fitted = inverse @ ((design.T * weight) @ difference)
         rest = difference - design @ fitted
         keep = spread**2 * weight
-        logs.append(
-            0.5 * float(np.log(weight).sum()) - 0.5 * float(np.linalg.slogdet(information)[1]) - 0.5 * float((weight * rest**2).sum())
-        )
+        misfit = float((weight * rest**2).sum()) + float(fitted @ held @ fitted)
+        logs.append(0.5 * float(np.log(weight).sum()) - 0.5 * float(np.linalg.slogdet(information)[1]) - 0.5 * misfit)
         effects.append(design @ fitted + keep * rest)
         left.append(variance * keep + (1 - keep) ** 2 * ((design @ inverse) * design).sum(axis=1))
         keeps.append(keep)
