@@ -359,8 +359,12 @@ class _Reader:
             end = frame.end_of(other)
             then = self._at(kpi, values.get((other, member)), other, end, extent)
             change = change_of(kpi, now, then, prefix, row)
+            if kpi.never_settles:
+                # the older period has had more time: that they differ is no finding
+                change = Change(change.value)
             is_known = self._begins_in_time(kpi, other, end, extent)
-            changes.append(change if is_known or change.value is None else replace(change, is_real=False))
+            is_told = is_known or change.value is None or kpi.never_settles
+            changes.append(change if is_told else replace(change, is_real=False))
         return Reading(
             kpi=kpi.name,
             grain=str(self.grain),

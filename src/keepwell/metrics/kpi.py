@@ -116,6 +116,7 @@ class Kpi:
     owner: str | None = None
     parameters: dict[str, int] = field(default_factory=dict)
     settles_after_days: int = 0  # a reading is open until so many days after its period
+    never_settles: bool = False  # readings of a period keep moving one way for long after it: periods are no two of a kind
     definition: dict[str, Any] = field(default_factory=dict)  # the entry's fields that decide the value, as written
     is_users: bool = False
 

@@ -30,7 +30,7 @@ from keepwell.metrics.measure import Measure, Placement, Shape
 COMMON = ("name", "title", "meaning", "formula", "kind", "unit", "better", "additivity", "version", "example")
 OPTIONAL = (
     "where", "counts", "when_empty", "min_n", "material", "dimensions", "benchmark", "owner", "pitfalls", "parameters", "cap",
-    "per_customer", "settles_after_days",
+    "per_customer", "settles_after_days", "never_settles",
 )  # fmt: skip
 # kind -> what it needs beside the common fields, and what it may have
 NEEDS: dict[Kind, tuple[str, ...]] = {
@@ -175,6 +175,7 @@ def _kpi(entry: Entry, known: set[str], other: Callable[[str], Kpi]) -> Kpi:
         owner=values.get("owner"),
         parameters=parameters,
         settles_after_days=entry.whole("settles_after_days", 0, parameters),
+        never_settles=entry.get("never_settles") is True,
         definition={k: values[k] for k in DECIDING if values.get(k) is not None},
         is_users=entry.is_users,
     )

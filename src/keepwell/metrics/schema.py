@@ -75,6 +75,7 @@ def _fields() -> dict[str, dict[str, Any]]:
         "material": {"type": "number", "minimum": 0},
         "cap": {"type": "number", "exclusiveMinimum": 0},
         "settles_after_days": {"anyOf": [WHOLE, {"type": "string", "pattern": r"^\{\w+\}$"}]},
+        "never_settles": {"type": "boolean"},
         "parameters": {"type": "object", "additionalProperties": {"type": "integer"}},
         "per_customer": {"type": "object", "additionalProperties": SQL},
         "dimensions": {"type": "array", "items": {"type": "string"}},
