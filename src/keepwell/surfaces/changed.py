@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import erfc, sqrt
 
 from keepwell.metrics.kpi import Better, Kpi
 from keepwell.metrics.reading import Reading, Status
 from keepwell.surfaces.explained import telling
 
 CHANCE = 0.05  # the share of changes that a 95 % interval calls real where nothing changed
+NORMAL = 1.959964  # half the width of a 95 % interval, in standard errors
 YEAR = "year"  # compared with the same period last year; else with the period before
 
 
@@ -32,11 +34,12 @@ class Moved:
 
 @dataclass(frozen=True)
 class Movements:
-    """The changes, how many KPIs moved as a whole, how many were compared, and how many of these would differ by chance."""
+    """The changes, how many KPIs moved as a whole, how many were compared, and how many of these would differ by chance; and how many parts were looked at."""
 
     found: tuple[Moved, ...]
     real: int
     compared: int
+    parts: int
 
     @property
     def by_chance(self) -> float:
@@ -49,17 +52,36 @@ def is_solid(reading: Reading) -> bool:
 
 
 def movements(known: Mapping[str, Kpi], whole: Iterable[Reading], members: Iterable[Reading], compare: str = "previous") -> Movements:
-    """Each KPI of ``known`` at most once: as a whole where that changed, else by its most telling member. Readings are of one period."""
-    compared = [r for r in whole if r.kpi in known and is_solid(r) and _change(r, compare)[0] is not None]
+    """Each KPI of ``known`` at most once: as a whole where that changed, else by its most telling member. Readings are of one period.
+
+    Where hundreds of members are looked at, dozens move by chance. So they are told where they stand out among all of them: of those told at most 5 in
+    100 are expected to be chance (Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57).
+    """
+    compared = [r for r in whole if r.kpi in known and is_solid(r) and _change(r, compare)[3] is not None]
     told = {r.kpi: m for r in compared if (m := _moved_or_none(known[r.kpi], r, compare)) is not None}
     as_a_whole = set(told)
-    for r in members:
-        if r.kpi in known and is_solid(r) and r.kpi not in as_a_whole:
-            found = _moved_or_none(known[r.kpi], r, compare)
-            if found is not None and (r.kpi not in told or told[r.kpi].weight < found.weight):
-                told[r.kpi] = found
+    parts = [r for r in members if r.kpi in known and is_solid(r) and r.kpi not in as_a_whole and _change(r, compare)[3] is not None]
+    limit = _limit([_likelihood(r, compare) for r in parts])
+    for r in parts:
+        found = _moved_or_none(known[r.kpi], r, compare) if _likelihood(r, compare) <= limit else None
+        if found is not None and (r.kpi not in told or told[r.kpi].weight < found.weight):
+            told[r.kpi] = found
     ranked = sorted(told.values(), key=lambda m: (m.is_better is None, -m.weight))
-    return Movements(tuple(ranked), len(as_a_whole), len(compared))
+    return Movements(tuple(ranked), len(as_a_whole), len(compared), len(parts))
+
+
+def _likelihood(r: Reading, compare: str) -> float:
+    """How likely a change as large as this one is where nothing changed: from its 95 % interval, taken for that of a normal distribution."""
+    change, low, high, _ = _change(r, compare)
+    if change is None or low is None or high is None or high <= low:
+        return 1.0
+    return erfc(abs(float(change)) / ((high - low) / 2) * NORMAL / sqrt(2))
+
+
+def _limit(likelihoods: list[float]) -> float:
+    """The largest likelihood that is below its share of ``CHANCE`` by rank; below 0 where none is."""
+    ranked = enumerate(sorted(likelihoods), 1)
+    return max((p for rank, p in ranked if p <= CHANCE * rank / len(likelihoods)), default=-1.0)
 
 
 def _change(r: Reading, compare: str) -> tuple[Decimal | None, float | None, float | None, bool | None]:
