@@ -16,6 +16,10 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert clean(clean(text)) == clean(text)
 
 
+def test_clean_leaves_out_what_can_not_be_seen_and_keeps_lines() -> None:
+    assert clean("\x00a\u202eb\u2066c\x07\x9f\nd\te\r\n") == "abc\nd\te"
+
+
 def test_fold_email_ignores_case_and_outer_space_but_keeps_dots_and_tags() -> None:
     assert fold_email(" Li.Wei+vip@Example.COM ") == "li.wei+vip@example.com"
 

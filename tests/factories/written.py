@@ -80,7 +80,7 @@ def pages(path: Path) -> list[str]:
 
 def squeezed(parts: Iterable[str]) -> str:
     """Text without what only breaks lines. A hyphen at the end of a line is read back as another sign."""
-    return re.sub(r"\s+", "", "".join(parts).replace("\ufffe", "-"))
+    return re.sub(r"[\s\u200b]+", "", "".join(parts).replace("\ufffe", "-"))
 
 
 def check_page(page: Any) -> None:

@@ -6,13 +6,19 @@ from typing import Literal
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 _KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\u1100-\u11ff\uac00-\ud7af]")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LATIN_WORD = re.compile(r"[a-z]+(?:['’][a-z]+)*", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 
 
 def clean(text: str) -> str:
-    """The text in Unicode's composed form (NFC), without white space at its ends (the full-width space included)."""
-    return unicodedata.normalize("NFC", text).strip()
+    """The text in Unicode's composed form (NFC), without what :func:`visible` leaves out, and without white space at its ends (the full-width space included)."""
+    return unicodedata.normalize("NFC", visible(text)).strip()
+
+
+def visible(text: str) -> str:
+    """The text without control characters, but with tabs and line ends, and without marks that make it run the other way than it stands there."""
+    return _UNSEEN.sub("", text)
 
 
 def fold_email(text: str) -> str:

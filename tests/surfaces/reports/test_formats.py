@@ -38,6 +38,7 @@ NASTY = (
     "#emph[x] *bold* $x^2$ `raw` \\u{1F600}",
     "<script>alert(1)</script>",
     "https://example.com",
+    "https://example.com/" + "a" * 300,
     "{page}",
 )
 ROWS = 70

@@ -3,6 +3,7 @@
 import functools
 import importlib.resources
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 import typst
 
 from keepwell.core.errors import KeepwellError
+from keepwell.core.text import visible
 from keepwell.surfaces.reports.document import Block, Cell, Chart, Document, Points, Section, Series, Table, Text, Tile, Tiles
 
 FONTS = Path(str(importlib.resources.files("keepwell.surfaces.web"))) / "static" / "vendor"
 FONT = FONTS / "NotoSansSC-Regular.ttf"
 TEMPLATE = importlib.resources.files("keepwell.surfaces.reports") / "report.typ"
+# of signs without a place to break, and the pieces that they may break into
+LONG, PIECE, BREAK = re.compile(r"[!-~]{25,}"), re.compile(r".{12}"), "\u200b"
 NOW = datetime(2000, 1, 1, tzinfo=UTC)  # a file made twice is the same; when it was made stands on its first page
 
 
@@ -27,7 +31,7 @@ def pdf(document: Document) -> bytes:
         TEMPLATE.read_bytes(),
         font_paths=_fonts(),
         format="pdf",
-        sys_inputs={"report": json.dumps(_report(document), ensure_ascii=False)},
+        sys_inputs={"report": json.dumps(_printable(_report(document)), ensure_ascii=False)},
         timestamp=NOW,
     )
     return made
@@ -36,6 +40,15 @@ def pdf(document: Document) -> bytes:
 @functools.cache
 def _fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False, font_paths=[str(FONTS)])
+
+
+def _printable(value: Any) -> Any:
+    """The same with texts that fit and can be drawn: what can't be seen is left out, and what has no place to break, such as an address, may break anywhere."""
+    if isinstance(value, str):
+        return LONG.sub(lambda m: PIECE.sub(r"\g<0>" + BREAK, m.group()), visible(value))
+    if isinstance(value, list):
+        return [_printable(v) for v in value]
+    return {k: _printable(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _report(document: Document) -> dict[str, Any]:
