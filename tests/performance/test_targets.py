@@ -107,6 +107,18 @@ def test_with_few_readings_a_random_walk_with_drift() -> None:
     assert forecasts(points([1, 2, 3, 4, 5]), months(6, 1), {}, is_amount=False) == ()
 
 
+def test_growth_that_outgrows_all_numbers_is_told_still() -> None:
+    # a hundredfold each month: in 200 months 10^400, more than a float holds
+    history = points([100.0**m for m in range(1, 8)])
+    for found in (
+        forecasts(history, months(9, 200), {}, is_amount=True),
+        forecasts(points([100.0**-m for m in range(1, 8)]), months(9, 200), {}, is_amount=True),
+    ):
+        assert np.isfinite([v for f in found for v in (f.low, f.value, f.high)]).all()
+        assert 0 <= found[-1].probability(1, or_more=True) <= 1
+        assert np.isfinite(total(found, 0).value)
+
+
 def test_even_growth_over_last_year_goes_on_and_leaves_no_doubt() -> None:
     first = [100 + 10 * m for m in range(12)]
     history = points([*first, *(v * 1.1 for v in first[:8])])

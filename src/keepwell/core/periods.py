@@ -41,6 +41,7 @@ class Grain(StrEnum):
 
 
 # what targets are set for, cards and people are judged over, and what is looked back on
+MOST_YEARS_AWAY = 10  # of a day that people write down beside a period
 JUDGED = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 REVIEWED = (Grain.WEEK, *JUDGED)
 
@@ -332,3 +333,9 @@ def _month_at(index: int) -> date:
 
 def _as_span(period: Period) -> Span:
     return Span(period.label, period.grain, period.start, period.end)
+
+
+def check_near(day: date | None, beside: date) -> None:
+    """Raises WrongUseError for a day that lies more than ten years from another: it is a slip of the pen, and files can't hold all that calendars can."""
+    if day is not None and abs(day.year - beside.year) > MOST_YEARS_AWAY:
+        raise WrongUseError(f"{day} lies too far away.", f"Give a day within {MOST_YEARS_AWAY} years.")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from keepwell.access.audit import Actor, noted
 from keepwell.core.errors import WrongUseError, unknown
 from keepwell.core.ids import new_id
+from keepwell.core.periods import check_near
 from keepwell.core.text import clean
 from keepwell.performance.appraisals.appraisal import Appraisal
 from keepwell.performance.appraisals.rounds import appraisal
@@ -51,6 +52,7 @@ def add_entry(
         raise WrongUseError("The entry has no text, or too much.", f"Give 1 to {MOST_TEXT} characters.")
     if due is not None and kind is not EntryKind.TRAINING:
         raise WrongUseError("Only a training is due.", "Leave the day out.")
+    check_near(due, at.date())
     row = AppraisalEntryRow(
         entry_id=new_id("dev", at), appraisal_id=appraisal_id, kind=str(kind), text=words, due=due, made_at=at,
         made_by_name=actor.name[:200],

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from keepwell.access.audit import Actor, noted
 from keepwell.core.errors import KeepwellError, WrongUseError, unknown
 from keepwell.core.ids import new_id
-from keepwell.core.periods import Grain, Period
+from keepwell.core.periods import Grain, Period, check_near
 from keepwell.core.text import clean
 from keepwell.store.tables.reviews import ReviewEntryRow
 
@@ -40,7 +40,8 @@ class State(StrEnum):
 class NewEntry:
     """What is told of an entry. ``effect`` is what the KPI should change by, in its own unit and with its sign; ``value`` what it is elsewhere, a benchmark.
 
-    Raises where it has no text, an action nobody or no day, an effect or a value no KPI, a note no source or no date, and for a value of what is no note.
+    Raises where it has no text, an action nobody or no day, an effect or a value no KPI, a note no source or no date, for a value of what is no note, and for
+    days that lie decades away.
     """
 
     kind: Kind
@@ -65,6 +66,8 @@ class NewEntry:
             raise WrongUseError("A benchmark is a note about a KPI.", "Name the KPI that it is a value of.")
         if self.kind is Kind.NOTE and (not clean(self.source or "") or self.noted_on is None or len(self.source or "") > MOST_SOURCE):
             raise WrongUseError("A note about the market needs a source and a date.", "Say where it stands and of which day it is.")
+        for day in (self.due, self.noted_on):
+            check_near(day, self.period.end)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from keepwell.performance.targets.target import Point
 LEAST = 6  # readings, or growths over the year before
 STEPS = np.linspace(0.02, 1.0, 50)  # of the smoothing, tried
 INNER = 0.8  # the band that is shown
+MOST_MOVED = 200.0  # of a logarithm: a factor with 87 digits
 Floats = NDArray[np.float64]
 
 
@@ -119,7 +120,8 @@ def _moved(before: float, after: float, *, is_log: bool) -> float:
 
 
 def _put(base: float, moved: float, *, is_log: bool) -> float:
-    return base * exp(moved) if is_log else base + moved
+    # what is followed in factors far ahead outgrows the numbers of a machine
+    return base * exp(min(max(moved, -MOST_MOVED), MOST_MOVED)) if is_log else base + moved
 
 
 def _has_bases(ahead: Sequence[date], before: Mapping[date, date], known: Mapping[date, float]) -> bool:

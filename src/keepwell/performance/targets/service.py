@@ -150,6 +150,16 @@ def delete_objective(session: Session, at: datetime, actor: Actor, objective_id:
     noted(session, at, actor, "deleted", "objective", objective_id, title=row.title)
 
 
+def restore_objective(session: Session, at: datetime, actor: Actor, objective_id: str) -> Objective:
+    """One that was deleted is listed again."""
+    row = session.get(ObjectiveRow, objective_id)
+    if row is None or row.deleted_at is None:
+        raise unknown("deleted objective", objective_id, ())
+    row.deleted_at = None
+    noted(session, at, actor, "restored", "objective", objective_id, title=row.title)
+    return _objective(row)
+
+
 def _check_refers(session: Session, aim: Aim) -> None:
     _check_user(session, aim.owner_id)
     if aim.objective_id is not None:
