@@ -359,7 +359,7 @@ def test_a_published_card_stays_whatever_changes_after_it(shop: Surfaces) -> Non
 def test_who_sees_a_part_of_the_customers_publishes_no_card_of_everybody(shop: Surfaces) -> None:
     with store_of(shop.python.place) as store:
         desk = Scorecards(shop.python.seen_by(Scope(Rows.OWN, "E1")), store)
-        with pytest.raises(KeepwellError, match="a scorecard is everybody's"):
+        with pytest.raises(KeepwellError, match="this is everybody's"):
             desk.publish(datetime(2026, 11, 1, tzinfo=UTC), Actor(None, "test"), "two", "2026-10")
         assert Scorecards(shop.python, store).published() == []
 

@@ -235,7 +235,11 @@ def test_raters_are_asked_answer_once_and_are_not_found_out(company: Company, op
     for who in ("bo", "eli"):
         post(company, who, f"{key}/raters", 400 if who == "bo" else 404, rater="eli@example.com", kind="peer")
     post(company, "cai", f"{key}/raters", 400, rater="bo@example.com", kind="peer")
-    for who in ("cai", "dan", "eli"):
+    # who is told the means would know the others' by taking off the own answer
+    for who in ("cai", "dan", "operations"):
+        refused = post(company, "cai", f"{key}/raters", 400, rater=f"{who}@example.com", kind="peer")
+        assert "sees what raters say of Bo Own" in refused["detail"]
+    for who in ("eli", "analyst", "stranger"):
         post(company, "cai", f"{key}/raters", 201, rater=f"{who}@example.com", kind="peer")
     for name in ("Firm A", "Firm B"):
         post(company, "cai", f"{key}/raters", 201, rater=name, kind="customer")
@@ -245,10 +249,10 @@ def test_raters_are_asked_answer_once_and_are_not_found_out(company: Company, op
     # whom one may not see one may rate when asked, and nothing is told of the person beyond the name
     post(company, "eli", f"{key}/ratings", 201, marks={"trust": 9.5313})
     post(company, "eli", f"{key}/ratings", 400, marks={"trust": 9})
-    post(company, "stranger", f"{key}/ratings", 404, marks={"trust": 9})
+    post(company, "cai", f"{key}/ratings", 404, marks={"trust": 9})
     # nobody answers for a colleague
-    post(company, "cai", f"{key}/ratings", 400, rater="dan@example.com", marks={"trust": 0})
-    post(company, "cai", f"{key}/ratings", 201, marks={"trust": 4.7119})
+    post(company, "cai", f"{key}/ratings", 400, rater="stranger@example.com", marks={"trust": 0})
+    post(company, "analyst", f"{key}/ratings", 201, marks={"trust": 4.7119})
     before = post(company, "dan", f"{key}/assessment", marks={"quality": 6})
     trust = next(i for i in before["items"] if i["item"] == "trust")
     # two peers and two customers: nothing
@@ -259,7 +263,7 @@ def test_raters_are_asked_answer_once_and_are_not_found_out(company: Company, op
     for mark in ("1.3717", "9.5313", "4.7119"):
         assert mark not in whole
     assert get(company, "bo", key)["asked"] == []
-    post(company, "dan", f"{key}/ratings", 400, marks={"trust": 4})
+    post(company, "stranger", f"{key}/ratings", 400, marks={"trust": 4})
 
 
 def test_weights_are_tried_and_nothing_changes(company: Company, opened: dict[str, Any]) -> None:

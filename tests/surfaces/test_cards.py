@@ -141,8 +141,19 @@ def test_who_may_not_set_targets_or_sees_a_part_saves_nothing(company: Company) 
         rows = program.post("/api/v1/scorecards/pair/preview", json={"definition": weighed(definition, 80, 20), "period": PERIOD}).json()
         assert totals(rows) == (60, 36, "fair", "poor")
         refused = program.put("/api/v1/scorecards/pair", json={"definition": definition})
-        assert (refused.status_code, "a scorecard is everybody's" in refused.text) == (400, True)
+        assert (refused.status_code, "this is everybody's" in refused.text) == (400, True)
         assert program.get("/api/v1/scorecards/pair/published").json()["data"] == []
+
+
+def test_a_card_comes_as_a_file_to_be_changed(company: Company, tmp_path: Path) -> None:
+    path = tmp_path / "tried.yaml"
+    for name in ("pair", "service"):
+        command = ["-w", str(company.surfaces.folder), "scorecard", name]
+        assert CliRunner().invoke(app, [*command, "--definition", "-o", str(path)]).exit_code == 0
+        assert read_card(path, built_in()).name == name
+        assert CliRunner().invoke(app, [*command, "--definition"]).stdout == path.read_text(encoding="utf-8")
+        rows = company.surfaces.ask("scorecard", name, "--period", PERIOD, "--try", str(path))
+        assert all(r["points_before"] == r["points"] for r in rows)
 
 
 # ------------------------------------------------------------------ files

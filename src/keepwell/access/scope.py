@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keepwell.access.roles import Capability, Rows
+from keepwell.core.errors import WrongUseError
 from keepwell.engine.duckdb import DuckDBEngine, Resources
 from keepwell.engine.sql import Steps, literal
 from keepwell.lake import head
@@ -33,6 +34,11 @@ class Scope:
     def is_whole(self) -> bool:
         """Whether no row is hidden."""
         return self.rows is Rows.ALL
+
+    def check_whole(self) -> None:
+        """Raises for who sees a part of the customers: what is everybody's is changed by those who see what it is about."""
+        if not self.is_whole:
+            raise WrongUseError("You see a part of the customers, and this is everybody's.", "Ask somebody who sees all of them.")
 
     @property
     def key(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keepwell.access.roles import Capability
+from keepwell.access.roles import Capability, Rows
 from keepwell.access.users import User
 from keepwell.performance.appraisals.appraisal import Appraisal, Round, StepKind
 from keepwell.performance.scorecards.scored import Scored
@@ -34,8 +34,8 @@ MACHINE = Viewer(None, None, is_keeper=True)
 
 
 def viewer_of(user: User) -> Viewer:
-    """The user as one who asks for appraisals."""
-    return Viewer(user.user_id, user.employee_id, user.may(Capability.APPRAISE))
+    """The user as one who asks for appraisals. Who sees a part of the customers keeps none: the readings would be those of the part."""
+    return Viewer(user.user_id, user.employee_id, user.may(Capability.APPRAISE) and user.rows is Rows.ALL)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from keepwell.access.audit import Actor
 from keepwell.access.console import person
 from keepwell.access.users import user_of, users
 from keepwell.core.clock import Clock
-from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean
+from keepwell.core.errors import KeepwellError, WrongUseError, did_you_mean, unknown
 from keepwell.core.periods import REVIEWED, Period
 from keepwell.core.workspace import Workspace as Place
 from keepwell.lake import runs
@@ -96,7 +96,10 @@ NOTHING: tuple[Followed, ...] = ()
 
 @dataclass(frozen=True)
 class Meetings:
-    """What was written down in a workspace. Who sees a part of the customers is told the own actions only: the rest is about everybody."""
+    """What was written down in a workspace.
+
+    Who sees a part of the customers is told the own actions only, closes those, and writes down nothing: the rest is about everybody.
+    """
 
     workspace: Workspace
     store: Database
@@ -121,6 +124,7 @@ class Meetings:
 
     def add(self, at: datetime, actor: Actor, written: Written) -> Entry:
         """Write it down. Unknown KPIs, people and kinds are errors."""
+        self.workspace.scope.check_whole()
         if written.kind not in set(Kind):
             raise WrongUseError(f"{written.kind!r} can't be written down.", did_you_mean(written.kind, list(Kind)))
         known = kpi(written.kpi, self.workspace.kpis) if written.kpi else None
@@ -140,6 +144,8 @@ class Meetings:
 
     def close(self, at: datetime, actor: Actor, entry_id: str, state: str, note: str | None = None) -> Entry:
         """An action is done, dropped, or open again."""
+        if not self.workspace.scope.is_whole and entry_id not in {e.entry_id for e, _ in self._seen()}:
+            raise unknown("entry", entry_id, ())
         if state not in set(State):
             raise WrongUseError(f"{state!r} is no state of an action.", did_you_mean(state, list(State)))
         with self.store.transaction() as session:
@@ -147,11 +153,13 @@ class Meetings:
 
     def withdraw(self, at: datetime, actor: Actor, entry_id: str) -> Entry:
         """A mistake is shown no more."""
+        self.workspace.scope.check_whole()
         with self.store.transaction() as session:
             return withdraw_entry(session, at, actor, entry_id)
 
     def restore(self, at: datetime, actor: Actor, entry_id: str) -> Entry:
         """One that was withdrawn is there again."""
+        self.workspace.scope.check_whole()
         with self.store.transaction() as session:
             return restore_entry(session, at, actor, entry_id)
 

@@ -1,7 +1,7 @@
 """Appraisals as all surfaces tell of them: opened from the published run, seen by whom they concern, told so that no rater is found out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -9,7 +9,7 @@ from functools import cached_property
 from keepwell.access.audit import Actor, noted
 from keepwell.access.roles import Rows
 from keepwell.access.scope import Scope, reach_of
-from keepwell.access.users import user_of
+from keepwell.access.users import User, user_of, users
 from keepwell.core.errors import UnknownError, WrongUseError, unknown
 from keepwell.core.periods import Period
 from keepwell.core.yaml_file import YamlError
@@ -27,7 +27,7 @@ from keepwell.performance.appraisals.steps import Judged
 from keepwell.performance.scorecards.scored import Scored
 from keepwell.store.db import Database
 from keepwell.surfaces.answers import Behind
-from keepwell.surfaces.appraisal_sight import MACHINE, Listed, Relation, Shown, ShownRound, Simulated, Viewer, told_state
+from keepwell.surfaces.appraisal_sight import MACHINE, Listed, Relation, Shown, ShownRound, Simulated, Viewer, told_state, viewer_of
 from keepwell.surfaces.freezing import Chosen, freezing
 from keepwell.surfaces.python import Workspace
 from keepwell.surfaces.stored import check_same_definitions
@@ -93,7 +93,7 @@ class Rounds:
             ]
         made = []
         for r, listed in found:
-            related = [(a, self._relation_or_none(a)) for a in listed]
+            related = [(a, self.relation_or_none(a)) for a in listed]
             made.append(Listed(r, len(listed), [told_state(a, relation) for a, relation in related if relation is not None]))
         return [r for r in made if r.states]
 
@@ -117,7 +117,7 @@ class Rounds:
         return [
             Simulated(a, before[key], after[key], ranked[key], anew[key])
             for a in found
-            if self._relation_or_none(a) is not Relation.SELF
+            if self.relation_or_none(a) is not Relation.SELF
             for key in (a.appraisal_id,)
         ]
 
@@ -178,16 +178,32 @@ class Rounds:
     # ------------------------------------------------------------------ raters
 
     def ask(self, at: datetime, actor: Actor, appraisal_id: str, rater: str, kind: RaterKind) -> list[Asked]:
-        """Ask a user (by id) or a customer (by any name) about somebody. Nobody is asked about the own work."""
+        """Ask a user (by id) or a customer (by any name) about somebody.
+
+        Nobody is asked about the own work. Who sees what raters said is not asked either: the own answer taken off would tell the others'.
+        """
         found = self._check(appraisal_id, Relation.ABOVE, Relation.KEEPER)
         with self.store.transaction() as session:
             name = rater
             if kind is not RaterKind.CUSTOMER:
                 user = user_of(session, rater)
                 name = user.user_id
-                if user.employee_id is not None and user.employee_id == found.answers_id:
+                relation = self._relation_of(user, found)
+                if relation is Relation.SELF:
                     raise WrongUseError("Nobody is asked about the own work.", "That is what the self-assessment is for.")
+                if relation is not None:
+                    raise WrongUseError(
+                        f"{user.name} sees what raters say of {found.name}, and so is not asked.",
+                        "Who is above, and who keeps the appraisals, assesses or approves instead.",
+                    )
             return asked.ask(session, at, actor, appraisal_id, name, kind)
+
+    def may_be_asked(self, appraisal_id: str) -> list[User]:
+        """Users whom :meth:`ask` takes as colleagues."""
+        found = self._check(appraisal_id, Relation.ABOVE, Relation.KEEPER)
+        with self.store.transaction(writes=False) as session:
+            known = users(session)
+        return [u for u in known if u.is_active and self._relation_of(u, found) is None]
 
     def asked(self, appraisal_id: str) -> list[Asked]:
         """Who is asked; to the person it is not told."""
@@ -263,7 +279,11 @@ class Rounds:
             return frozenset()
         return reach_of(self.workspace.lake, Scope(Rows.TEAM, me)).owners - {me}
 
-    def _relation_or_none(self, found: Appraisal) -> Relation | None:
+    def _relation_of(self, user: User, found: Appraisal) -> Relation | None:
+        return replace(self, viewer=viewer_of(user)).relation_or_none(found)
+
+    def relation_or_none(self, found: Appraisal) -> Relation | None:
+        """What the viewer is to an appraisal; None is told nothing of it."""
         me = self.viewer.employee_id
         if me is not None and me == found.answers_id:
             return Relation.SELF
@@ -274,7 +294,7 @@ class Rounds:
     def _known(self, appraisal_id: str) -> tuple[Appraisal, Relation]:
         with self.store.transaction(writes=False) as session:
             found = rounds.appraisal(session, appraisal_id)
-        relation = self._relation_or_none(found)
+        relation = self.relation_or_none(found)
         if relation is None:
             raise unknown("appraisal", appraisal_id, ())
         return found, relation
@@ -301,7 +321,7 @@ class Rounds:
         ranked = _ranks(scored)
         made = []
         for a in listed:
-            relation = self._relation_or_none(a)
+            relation = self.relation_or_none(a)
             if relation is None:
                 continue
             told = a.result_or_none

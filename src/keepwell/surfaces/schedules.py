@@ -1,24 +1,29 @@
 """Schedules, channels and messages as all surfaces tell of them. Each call is one transaction, with its line in the audit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from keepwell.access.audit import Actor
 from keepwell.access.console import person
+from keepwell.access.roles import Rows
 from keepwell.access.sealing import Sealer
-from keepwell.access.users import user_of, users
+from keepwell.access.users import User, user_of, users
 from keepwell.core.clock import Clock, local_day
-from keepwell.core.errors import WrongUseError
+from keepwell.core.errors import WrongUseError, unknown
 from keepwell.core.workspace import Workspace
+from keepwell.metrics.kpi_file import catalogue
 from keepwell.performance.schedules import channels, messages, services
 from keepwell.performance.schedules.channels import Channel, NewChannel
 from keepwell.performance.schedules.messages import Message
-from keepwell.performance.schedules.schedule import Ran, Recipient, Schedule, To
+from keepwell.performance.schedules.schedule import NewSchedule, Ran, Recipient, Schedule, To, What
 from keepwell.performance.schedules.timing import Occasion
 from keepwell.performance.schedules.written import Wanted, put_test_in_line, recipient_names, schedule_wanted
+from keepwell.performance.scorecards.card_file import FOLDER, cards
 from keepwell.store.db import Database, store_of
 from keepwell.surfaces.delivery.channel import check_address
 
@@ -52,51 +57,55 @@ class Person:
 
 
 class Schedules:
-    """The schedules of a workspace. Unknown names answer with the nearest known one."""
+    """The schedules of a workspace as ``user`` sees them, or as a command on the machine does. Unknown names answer with the nearest known one.
 
-    def __init__(self, place: Workspace, store: Database) -> None:
+    Who sees a part of the customers schedules reports for nobody else, and sees no other schedules: they are about everybody's business.
+    """
+
+    def __init__(self, place: Workspace, store: Database, user: User | None = None) -> None:
         self._place, self._store = place, store
+        self._only = user if user is not None and user.rows is not Rows.ALL else None
 
     def all(self, at: datetime) -> list[Listed]:
         """Those that there are, by name."""
         with self._store.transaction(writes=False) as session:
             names = recipient_names(session)
-            return [self._listed(s, at, names) for s in services.schedules(session)]
+            return [self._listed(s, at, names) for s in services.schedules(session) if self._is_seen(s.recipients)]
 
     def one(self, at: datetime, schedule_id: str) -> Listed:
         """The one of that id or name."""
         with self._store.transaction(writes=False) as session:
-            return self._listed(services.schedule_of(session, schedule_id), at, recipient_names(session))
+            return self._listed(self._known(session, schedule_id), at, recipient_names(session))
 
     def add(self, at: datetime, actor: Actor, wanted: Wanted) -> Listed:
         """A new one; it counts from now on."""
         with self._store.transaction() as session:
-            return self._listed(
-                services.add_schedule(session, at, actor, schedule_wanted(session, actor, wanted)), at, recipient_names(session)
-            )
+            new = self._wanted(session, actor, wanted)
+            return self._listed(services.add_schedule(session, at, actor, new), at, recipient_names(session))
 
     def change(self, at: datetime, actor: Actor, schedule_id: str, wanted: Wanted) -> Listed:
         """As it is from now on."""
         with self._store.transaction() as session:
-            own = services.schedule_of(session, schedule_id).schedule_id
-            return self._listed(
-                services.change_schedule(session, at, actor, own, schedule_wanted(session, actor, wanted)), at, recipient_names(session)
-            )
+            own, new = self._known(session, schedule_id).schedule_id, self._wanted(session, actor, wanted)
+            return self._listed(services.change_schedule(session, at, actor, own, new), at, recipient_names(session))
 
     def switch(self, at: datetime, actor: Actor, schedule_id: str, *, on: bool) -> Listed:
         """On or off."""
         with self._store.transaction() as session:
-            return self._listed(services.switch_schedule(session, at, actor, schedule_id, on=on), at, recipient_names(session))
+            own = self._known(session, schedule_id).schedule_id
+            return self._listed(services.switch_schedule(session, at, actor, own, on=on), at, recipient_names(session))
 
     def delete(self, at: datetime, actor: Actor, schedule_id: str) -> Schedule:
         """It is there no more."""
         with self._store.transaction() as session:
-            return services.delete_schedule(session, at, actor, schedule_id)
+            return services.delete_schedule(session, at, actor, self._known(session, schedule_id).schedule_id)
 
     def restore(self, at: datetime, actor: Actor, schedule_id: str) -> Listed:
         """One that was deleted is there again, switched off."""
         with self._store.transaction() as session:
-            return self._listed(services.restore_schedule(session, at, actor, schedule_id), at, recipient_names(session))
+            found = services.restore_schedule(session, at, actor, schedule_id)
+            self._check_seen(found, schedule_id)
+            return self._listed(found, at, recipient_names(session))
 
     def run_now(self, at: datetime, actor: Actor, schedule_id: str, day: date | None = None) -> str:
         """Do it out of turn, by default as of today; gives the occasion's id. The worker does it soon."""
@@ -104,36 +113,45 @@ class Schedules:
         if day is not None and day > today:
             raise WrongUseError(f"{day} is yet to come.", "Give today or a day before.")
         with self._store.transaction() as session:
-            return services.run_now(session, at, actor, schedule_id, Occasion(day or today, at))
+            found = self._known(session, schedule_id)
+            # raises for a day that lies outside the calendar
+            self._place.calendar.parse(found.of, today=day or today)
+            return services.run_now(session, at, actor, found.schedule_id, Occasion(day or today, at))
 
     def occasions(self, schedule_id: str) -> list[Ran]:
         """How it went, the newest first."""
         with self._store.transaction(writes=False) as session:
-            return services.occasions(session, services.schedule_of(session, schedule_id).schedule_id)
+            return services.occasions(session, self._known(session, schedule_id).schedule_id)
 
     def messages(self, schedule_id: str | None = None, limit: int = MOST_MESSAGES) -> list[Sent]:
         """What was sent, or is on its way; the newest first."""
         with self._store.transaction(writes=False) as session:
             of = None
             if schedule_id is not None:
-                own = services.schedule_of(session, schedule_id).schedule_id
+                own = self._known(session, schedule_id).schedule_id
                 of = [o.occasion_id for o in services.occasions(session, own, MOST_MESSAGES)]
             names = recipient_names(session)
-            return [Sent(m, names.get(m.recipient.key, m.recipient.to_id)) for m in messages.messages(session, of, limit)]
+            found = [m for m in messages.messages(session, of, limit) if self._is_seen([m.recipient])]
+            return [Sent(m, names.get(m.recipient.key, m.recipient.to_id)) for m in found]
 
     def send_again(self, at: datetime, actor: Actor, message_id: str) -> Sent:
         """Once more, one that did not arrive, or may not have."""
         with self._store.transaction() as session:
             found = messages.send_again(session, at, actor, message_id)
+            if not self._is_seen([found.recipient]):
+                raise unknown("message", message_id, ())
             return Sent(found, recipient_names(session).get(found.recipient.key, found.recipient.to_id))
 
     def people(self) -> list[Person]:
         """Those who may be sent reports, by name."""
         with self._store.transaction(writes=False) as session:
-            return [Person(u.user_id, u.name, u.email) for u in users(session) if services.may_receive(u)]
+            known = [u for u in users(session) if self._only is None or u.user_id == self._only.user_id]
+            return [Person(u.user_id, u.name, u.email) for u in known if services.may_receive(u)]
 
     def channels(self) -> list[Channel]:
-        """The channels, by name."""
+        """The channels that this person may send to, by name."""
+        if self._only is not None:
+            return []
         with self._store.transaction(writes=False) as session:
             return channels.channels(session)
 
@@ -165,6 +183,31 @@ class Schedules:
             found = user_of(session, user)
             language = found.locale or self._place.settings.locale
             return put_test_in_line(session, at, actor, Recipient(To.USER, found.user_id, found.user_id), language)
+
+    def _wanted(self, session: Session, actor: Actor, wanted: Wanted) -> NewSchedule:
+        new = schedule_wanted(session, actor, wanted)
+        if new.what is What.REVIEW:
+            known = cards(catalogue(self._place.kpi_folder, []), self._place.folder / FOLDER, [])
+            if new.card not in known:
+                raise unknown("scorecard", new.card, known)
+        if not self._is_seen(new.recipients):
+            raise WrongUseError(
+                "You see a part of the customers, and schedule for yourself only.", "Leave out the others and the channels."
+            )
+        return new
+
+    def _known(self, session: Session, schedule_id: str) -> Schedule:
+        found = services.schedule_of(session, schedule_id)
+        self._check_seen(found, schedule_id)
+        return found
+
+    def _check_seen(self, found: Schedule, named: str) -> None:
+        if not self._is_seen(found.recipients):
+            raise unknown("schedule", named, ())
+
+    def _is_seen(self, recipients: Sequence[Recipient]) -> bool:
+        own = self._only.user_id if self._only is not None else None
+        return own is None or (bool(recipients) and all(r.to is To.USER and r.to_id == own for r in recipients))
 
     def _listed(self, found: Schedule, at: datetime, names: Mapping[str, str]) -> Listed:
         next_ = found.next_or_none(at, self._place.settings.timezone)

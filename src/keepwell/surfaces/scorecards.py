@@ -100,8 +100,15 @@ class Scorecards:
         """Keep the card of a period that is over, as it is today, for good. It tells of the whole: who sees a part publishes none."""
         self.check_whole()
         found, run = self.scored(name, period, judged=judged), self._run(None)
-        if found.is_open or found.period.end >= self.workspace.today:
+        if found.period.end >= self.workspace.today:
             raise WrongUseError(f"{found.period.label} is not over yet.", "Publish it once all its readings are there.")
+        if all(i.points is None for i in found.items):
+            raise WrongUseError(f"There are no readings of {found.period.label}.", "Choose another period, or run `keepwell refresh`.")
+        awaited = [i.item.name for i in found.items if i.reading is not None and i.reading.is_open]
+        if awaited:
+            raise WrongUseError(
+                f"The run of {run.as_of} still awaits readings of {found.period.label}: {', '.join(awaited)}.", "Refresh, then publish."
+            )
         marks = {item: f"{mark:f}" for item, mark in (judged or {}).items()}
         new = NewCard(
             name, found.card.version, found.period.label, found.period.start, run.run_id, card_json(found.card), marks, rows_of(found), note
@@ -136,8 +143,7 @@ class Scorecards:
 
     def check_whole(self) -> None:
         """Raises for who sees a part of the customers: cards are defined and published for everybody."""
-        if not self.workspace.scope.is_whole:
-            raise WrongUseError("You see a part of the customers, and a scorecard is everybody's.", "Ask somebody who sees all of them.")
+        self.workspace.scope.check_whole()
 
     def _store(self) -> Database:
         if self.store is None:

@@ -27,6 +27,7 @@ from keepwell.surfaces.answers import plain
 from keepwell.surfaces.python import Workspace
 
 MONTHS_BACK = 36
+MOST_YEARS = 10  # ahead that a deadline may lie
 OWN_PERIODS_BACK = {Grain.QUARTER: 12, Grain.YEAR: 3}
 PLACES = Decimal("1e-10")
 MOST_VALUE = Decimal("1e18")
@@ -61,13 +62,17 @@ class Checked:
 
 @dataclass(frozen=True)
 class Targets:
-    """The targets of a workspace as one person sees them: who sees a part of the customers, sees the targets of the own person."""
+    """The targets of a workspace as one person sees them.
+
+    Who sees a part of the customers, sees the targets of the own person, and sets none: baseline and way would be those of the part.
+    """
 
     workspace: Workspace
     store: Database
 
     def preview(self, wanted: Wanted, at: datetime) -> Checked:
         """What setting it would make, without setting it."""
+        self.workspace.scope.check_whole()
         aim = self._aim(wanted)
         computed, history = self._computed(aim)
         version = Version(1, at, None, aim, computed.baseline, computed.baseline_period, computed.path, wanted.change)
@@ -75,6 +80,7 @@ class Targets:
 
     def set(self, at: datetime, actor: Actor, wanted: Wanted) -> Checked:
         """Set it, or its next version where there is one; with baseline and way as they are computed now."""
+        self.workspace.scope.check_whole()
         aim = self._aim(wanted)
         computed = self._computed(aim)[0]
         with self.store.transaction() as session:
@@ -84,6 +90,7 @@ class Targets:
     def end(self, at: datetime, actor: Actor, target_id: str, because: str) -> Checked:
         """It counts no more from now on; :meth:`resume` takes that back."""
         self.known(target_id)
+        self.workspace.scope.check_whole()
         with self.store.transaction() as session:
             found = service.end_target(session, at, actor, target_id, because)
         return self.checked(found)
@@ -91,6 +98,7 @@ class Targets:
     def resume(self, at: datetime, actor: Actor, target_id: str) -> Checked:
         """One that was ended counts again."""
         self.known(target_id)
+        self.workspace.scope.check_whole()
         with self.store.transaction() as session:
             found = service.resume_target(session, at, actor, target_id)
         return self.checked(found)
@@ -119,19 +127,31 @@ class Targets:
         return found
 
     def objectives(self) -> list[service.Objective]:
-        """What the targets are grouped by, by title."""
+        """What the targets that this person sees are grouped by, by title; who sees all sees those without targets too."""
         with self.store.transaction(writes=False) as session:
-            return service.objectives(session)
+            found = service.objectives(session)
+        if self.workspace.scope.is_whole:
+            return found
+        seen = {t.aim.objective_id for t in self.seen(with_ended=True)}
+        return [o for o in found if o.objective_id in seen]
 
     def add_objective(self, at: datetime, actor: Actor, title: str, owner_id: str | None = None) -> service.Objective:
         """An objective without targets yet."""
+        self.workspace.scope.check_whole()
         with self.store.transaction() as session:
             return service.add_objective(session, at, actor, title, owner_id)
 
     def delete_objective(self, at: datetime, actor: Actor, objective_id: str) -> None:
-        """It is listed no more; its targets stay."""
+        """It is listed no more; its targets stay. :meth:`restore_objective` takes that back."""
+        self.workspace.scope.check_whole()
         with self.store.transaction() as session:
             service.delete_objective(session, at, actor, objective_id)
+
+    def restore_objective(self, at: datetime, actor: Actor, objective_id: str) -> service.Objective:
+        """One that was deleted is listed again."""
+        self.workspace.scope.check_whole()
+        with self.store.transaction() as session:
+            return service.restore_objective(session, at, actor, objective_id)
 
     def checked(self, found: Target) -> Checked:
         """How a target stands by the published run."""
@@ -176,6 +196,8 @@ class Targets:
         found = self.workspace.place.calendar.one(by, today=self.workspace.today)
         if found.end < self._day:
             raise WrongUseError(f"{found.label} is over already.", "Give a deadline that lies ahead.")
+        if found.end.year > self._day.year + MOST_YEARS:
+            raise WrongUseError(f"{found.label} is too far ahead.", f"Give a deadline within {MOST_YEARS} years.")
         return found
 
     def _computed(self, aim: Aim) -> tuple[service.Computed, History]:

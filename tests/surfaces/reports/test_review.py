@@ -299,3 +299,12 @@ def test_a_weeks_review_tells_the_weeks_readings_and_no_card(written: Written, t
             assert (n, change) == (r["n"], pytest.approx(r["change_previous"], rel=1e-13, abs=1e-9)), name
     # what a card asks is asked of months
     assert not {"Scorecard", CARD["en"]} & set(book)
+
+
+def test_what_a_card_still_awaits_is_named_where_one_publishes_it(written: Written) -> None:
+    # the run is of the last day of October, and a ticket has some days to come back
+    with written.company.program(written.company.token("operations")) as program:
+        refused = program.post("/api/v1/scorecards/company/published", json={"period": PERIOD})
+        assert (refused.status_code, "still awaits readings of 2026-10: first_contact_resolution" in refused.text) == (400, True)
+        long_ago = program.post("/api/v1/scorecards/company/published", json={"period": "1000-11"})
+        assert (long_ago.status_code, "no readings of 1000-11" in long_ago.text) == (400, True)

@@ -9,6 +9,7 @@ from keepwell.metrics.kpi import Better
 from keepwell.performance.scorecards.card import Grades, weights_fault
 from keepwell.performance.scorecards.curve import Curve, CurveError, Versus, bent, straight
 
+MOST_NAME = 60
 MOST_PLACES = 30  # before and behind the point
 OF_CURVE = ("versus", "floor", "target", "most", "points")
 
@@ -82,6 +83,8 @@ def name_of(entry: Entry, field: str) -> str:
     value = str(entry.get(field) or "")
     if not value or not all(c.islower() or c.isdigit() or c in "_-" for c in value):
         raise entry.error(field, f"is {value!r}", "Give a name of lowercase letters, digits, _ and -.")
+    if len(value) > MOST_NAME:
+        raise entry.error(field, "is too long", f"Give at most {MOST_NAME} characters.")
     return value
 
 

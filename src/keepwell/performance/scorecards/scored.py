@@ -245,7 +245,8 @@ def _scored_item(line: _Line, weight: Fraction | None) -> ScoredItem:
 def _perspective(perspective: Perspective, found: Sequence[tuple[_Line, ScoredItem]]) -> ScoredPerspective:
     present = [(line.weight, line.points) for line, _ in found if line.points is not None]
     weight = sum((w for w, _ in present), Fraction(0))
-    points = _within(sum((w * p for w, p in present), Fraction(0)) / weight) if weight else None
+    # what goes beyond the target stays, for it makes up for others in the total
+    points = sum((w * p for w, p in present), Fraction(0)) / weight if weight else None
     return ScoredPerspective(perspective, _decimal_or_none(points), tuple(item for _, item in found))
 
 

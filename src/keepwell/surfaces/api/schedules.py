@@ -157,7 +157,7 @@ def send_test_to_channel(call: Caller, channel_id: str) -> Response:
 
 
 def _desk(call: Call) -> Schedules:
-    return Schedules(call.site.place, call.site.store)
+    return Schedules(call.site.place, call.site.store, call.bearer.user)
 
 
 def _wanted(wanted: WantedSchedule) -> Wanted:

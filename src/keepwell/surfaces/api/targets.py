@@ -104,6 +104,12 @@ def delete_objective(call: Caller, objective_id: str) -> Response:
     return call.answer({"objective_id": objective_id, "is_deleted": True})
 
 
+@ROUTES.post("/objectives/{objective_id}/restore", WRITE, MAY)
+def restore_objective(call: Caller, objective_id: str) -> Response:
+    """Bring back one that was deleted."""
+    return call.answer(vars(_desk(call).restore_objective(call.at, call.actor, objective_id)))
+
+
 def _desk(call: Call) -> Targets:
     return Targets(call.workspace, call.site.store)
 

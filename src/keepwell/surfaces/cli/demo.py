@@ -14,6 +14,7 @@ from keepwell.core.errors import KeepwellError
 from keepwell.core.progress import Progress, step
 from keepwell.core.settings import FILE_NAME, Locale, Settings
 from keepwell.core.workspace import create_workspace
+from keepwell.lake import runs
 from keepwell.lake.records import EntityCounts
 from keepwell.sources import imports as importing
 from keepwell.sources.imports import ImportRequest
@@ -116,6 +117,8 @@ def _import(workspace: Workspace, business: "Business", progress: Progress) -> l
 def print_scorecard(workspace: Workspace) -> None:
     """Every KPI that has data, for the demo's last month."""
     settings = workspace.place.settings
-    found = workspace.kpi(period=PERIOD)
+    # as the pages tell of it: of the published run, not of a day on which the business is long over
+    run = runs.published_or_none(workspace.lake)
+    found = workspace.kpi(period=PERIOD, run=run.run_id if run else None)
     say(Text(f"\n{words_of(settings.locale)('scorecard')} {PERIOD}\n", style="bold"))
     say(readings_table(found, workspace))

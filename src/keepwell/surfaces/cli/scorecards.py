@@ -48,6 +48,7 @@ def show_scorecard(
         Path | None,
         typer.Option("--try", exists=True, dir_okay=False, help="A card's file, to see what it would change; nothing is saved."),
     ] = None,
+    definition: Annotated[bool, typer.Option("--definition", help="The card's file as it is now, to change it.")] = False,
     format_: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
@@ -62,6 +63,9 @@ def show_scorecard(
     settings = workspace.place.settings
     with store_of(workspace.place) as store:
         desk = Scorecards(workspace, store)
+        if name is not None and definition:
+            _defined(desk, name, output)
+            return
         if name is not None and restated:
             _restated(desk, name, period, settings, format_, output)
             return
@@ -88,6 +92,16 @@ def marks_of(given: list[str]) -> dict[str, Decimal]:
         if not equals:
             raise WrongUseError(f"{text!r} is no mark.", "Write item=7.")
     return found
+
+
+def _defined(desk: "Scorecards", name: str, output: Path | None) -> None:
+    from keepwell.surfaces.card_edits import CardEdits  # noqa: PLC0415 - as above
+
+    text = yaml_file.written(CardEdits(desk).definition(name).values)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
 
 
 def _tried(desk: "Scorecards", name: str, period: str, file: Path, marks: dict[str, Decimal], format_: Format, output: Path | None) -> None:

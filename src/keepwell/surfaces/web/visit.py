@@ -221,6 +221,11 @@ class Visit(Wording):
     def may(self, *capabilities: Capability) -> bool:
         return self.user is not None and all(self.user.may(c) for c in capabilities)
 
+    @property
+    def may_set_targets(self) -> bool:
+        """Whether the person changes what is everybody's: targets, scorecards, what is written down in reviews."""
+        return self.may(Capability.SET_TARGETS) and self.workspace.scope.is_whole
+
     def asked(self, name: str, default: str = "") -> str:
         """A value from the address."""
         return self.request.query_params.get(name, default)

@@ -100,7 +100,7 @@ def show(visit: Visit) -> AppraisalPage:
         tuple(_markable(visit, i, given.get(i.name)) for i in plan.items_of(Kind.MANUAL)),
         bool(plan.items_of(Kind.MBO)) and not is_self,
         tuple(str(k) for k in RaterKind if any(k in i.raters for i in plan.items_of(Kind.RATER))),
-        tuple(sorted(names.items(), key=lambda p: p[1])) if "ask" in may else (),
+        tuple(sorted(((u.user_id, u.name) for u in desk.may_be_asked(found.appraisal_id)), key=lambda p: p[1])) if "ask" in may else (),
         (_sheet(visit, items),),
     )
 

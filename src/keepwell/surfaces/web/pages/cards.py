@@ -224,7 +224,7 @@ def _page(visit: Visit, name: str, asked: Mapping[str, str], error: KeepwellErro
         error, found = error or wrong, desk.score(card, label)
     manual = [(i.name, i.manual) for _, i in card.items if i.manual is not None]
     published = tuple(p.card.period for p in desk.published(name))
-    may = visit.may(*MAY) and visit.workspace.scope.is_whole
+    may = visit.may(*MAY) and visit.may_set_targets
     chart, shown = points_chart(visit, found), perspectives(visit, found, which)
     is_over = not found.is_open and found.period.end < visit.workspace.today
     return CardPage(

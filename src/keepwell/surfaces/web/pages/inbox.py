@@ -129,7 +129,7 @@ def _desk(visit: Visit) -> Alerts:
 def _page(visit: Visit, error: KeepwellError | None = None) -> InboxPage:
     desk, known = _desk(visit), visit.workspace.kpis
     told = desk.inbox(visit.settings)
-    groups = Schedules(visit.site.place, visit.site.store).channels() if visit.may(Capability.SCHEDULE) else []
+    groups = Schedules(visit.site.place, visit.site.store, visit.user).channels() if visit.may(Capability.SCHEDULE) else []
     return InboxPage(
         title=visit.say("inbox.title"),
         lines=tuple(_line(visit, t) for t in told),

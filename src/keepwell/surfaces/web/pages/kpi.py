@@ -82,7 +82,7 @@ def show(visit: Visit) -> KpiPage:
         query=query,
         is_pinned=found.name in pins(visit).names,
         targets=tuple(aimed(visit, c, names) for c in aims),
-        may_set_targets=visit.may(Capability.SET_TARGETS),
+        may_set_targets=visit.may_set_targets,
         sheets=(chart.sheet,),
     )
 

@@ -204,8 +204,8 @@ def _day_or_none(text: str) -> date | None:
 def _page(visit: Visit, error: KeepwellError | None = None, typed: EntryForm | None = None) -> ReviewsPage:
     which = picked(visit, REVIEWED)
     found = _desk(visit).meeting(which.period)
-    may_write = visit.may(MAY) and visit.workspace.scope.is_whole
-    people = Schedules(visit.site.place, visit.site.store).people() if may_write else []
+    may_write = visit.may_set_targets
+    people = Schedules(visit.site.place, visit.site.store, visit.user).people() if may_write else []
     parts = (
         Part("decided_before", _lines(visit, found.decided_before), False),
         Part("decision", _lines(visit, found.decisions), may_write),

@@ -201,7 +201,7 @@ def restore_channel(visit: Here, channel_id: str) -> Response:
 
 
 def _desk(visit: Visit) -> Schedules:
-    return Schedules(visit.site.place, visit.site.store)
+    return Schedules(visit.site.place, visit.site.store, visit.user)
 
 
 def _done(visit: Visit, make: Callable[[Schedules], object], then: str = PATH) -> Response:

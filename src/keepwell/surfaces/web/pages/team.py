@@ -59,7 +59,7 @@ def show(visit: Visit) -> TeamPage:
     others = tuple(t for t in told if t.objective_id not in known)
     if others:
         groups.append(Grouped(visit.say("team.objective_none") if groups else visit.say("team.targets"), None, others))
-    return TeamPage(visit.say("team.title"), tuple(groups), visit.may(Capability.SET_TARGETS), with_ended, (_sheet(visit, found),))
+    return TeamPage(visit.say("team.title"), tuple(groups), visit.may_set_targets, with_ended, (_sheet(visit, found),))
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class NewPage:
 
 @ROUTES.page(f"{PATH}/new", (Capability.SEE_KPIS, Capability.SET_TARGETS), "team_new.html")
 def new(visit: Visit) -> NewPage:
+    visit.workspace.scope.check_whole()
     known, desk = visit.workspace.kpis, _desk(visit)
     found = known.get(visit.asked("kpi"))
     preview, chart, fault = None, None, None
@@ -155,7 +156,7 @@ def show_one(visit: Visit) -> TargetPage:
         told,
         chart,
         tuple(_versions(visit, found.target, found.kpi)),
-        visit.may(Capability.SET_TARGETS),
+        visit.may_set_targets,
         _change(found),
         (chart.sheet,),
     )
