@@ -1,5 +1,6 @@
 """What is written down in reviews: carried on, with what came of it by hand, on every surface and in the files alike."""
 
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -226,3 +227,11 @@ def test_the_command_line_tells_what_came_of_it_in_the_kpis_unit(firm: Company) 
     entry(firm, "decide", "Raise prices", "--period", "2026-04", "--kpi", "revenue", "--effect", "+2500")
     told = CliRunner().invoke(app, ["-w", str(firm.surfaces.folder), "review", "show", "2026-05"], env={"COLUMNS": "200"})
     assert "+CN¥3,000.00: more than chance, as much as expected" in " ".join(told.stdout.split())
+
+
+def test_the_command_line_tells_a_notes_source_and_its_benchmark_beside_our_own(firm: Company) -> None:
+    told = ("--source", "Chamber", "--on", "2026-05-02", "--kpi", "revenue", "--value", "45000")
+    entry(firm, "note", "The trade grows", *told)
+    shown = CliRunner().invoke(app, ["-w", str(firm.surfaces.folder), "review", "show", "2026-05"], env={"COLUMNS": "300"}).stdout
+    assert "The trade grows (Chamber, 2026-05-02)" in shown
+    assert re.search(r"45,000\S*; ours \S*9,120", shown)

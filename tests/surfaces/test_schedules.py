@@ -206,3 +206,11 @@ def test_commands_answer_in_words_where_nothing_is_there(firm: Company) -> None:
     assert "every day, 03:00" in do(firm, "schedule", "list")
     assert "not been due" in do(firm, "schedule", "show", "Nightly")
     assert "keepwell schedule restore sched_" in do(firm, "schedule", "delete", "Nightly")
+
+
+def test_without_a_mail_server_it_is_said_that_mails_wait(firm: Company) -> None:
+    for command in (("schedule", "test-mail", "executive@example.com"), ("schedule", "review", "Board", "--to", "executive@example.com")):
+        done = CliRunner().invoke(app, ["-w", str(firm.surfaces.folder), *command])
+        assert (done.exit_code, "before `mail_host` is set" in done.stderr) == (0, True), command
+    done = CliRunner().invoke(app, ["-w", str(firm.surfaces.folder), "schedule", "refresh", "Nightly"])
+    assert "mail_host" not in done.stderr

@@ -269,7 +269,7 @@ def test_who_sees_a_part_gets_the_review_of_that_part(written: Written, tmp_path
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (("-o", "october.docx"), "called as no report is"),
+        (("-o", "october.docx"), "does not end as a report does"),
         (("-o", "october.pdf", "--language", "en", "--language", "zh"), "is one file, and 2 are asked for"),
         (("-o", "october.pdf", "--period", "1990-01"), "no readings of 1990-01"),
         (("-o", "october.pdf", "--period", "2026-10-05"), "no week, month, quarter or year"),

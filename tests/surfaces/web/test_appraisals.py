@@ -186,7 +186,7 @@ def test_what_others_weigh_is_tried_and_faults_are_told_in_the_persons_language(
         assert 'data-table="simulated"' in keeper.get(f"{place}?{asked}").text
         keeper.post("/look", locale="zh", next="/", form_token=keeper.token())
         page = keeper.get(f"{place}?weight.quality=60").text
-        assert "权重合计为 140，不是 100" in page
+        assert "权重合计为 140，应为 100" in page
         keeper.post("/look", locale="en", next="/", form_token=keeper.token())
     with browsing(company, "team") as cai:
         assert "weight.quality" not in cai.get(place).text

@@ -1,6 +1,6 @@
 """Appraisal plans as they are defined: whose work, by which items, with which weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -91,12 +91,18 @@ class Plan:
                 raise WrongUseError(f"{self.name} has no item {name!r}.", did_you_mean(name, known))
         made = {i.name: other.get(i.name, i.weight) for i in self.items}
         if not all(w.is_finite() for w in made.values()) or weights_fault(made.values()):
-            total = sum(made.values(), Decimal(0))
-            raise WrongUseError(
-                f"The weights come to {total:f}, not 100, or one is not above 0.", "Give weights above 0 that come to 100 together."
-            )
+            raise weights_error([*made.items()])
         return made
 
 
 def _manual_or_none(item: PlanItem) -> Manual | None:
     return None if item.kind is Kind.KPI else Manual(item.title, item.most, item.guidance)
+
+
+def weights_error(weights: Sequence[tuple[str, Decimal]]) -> WrongUseError:
+    """The error for weights, each with what it is of, of which one is not above 0, or that do not come to 100."""
+    hint = "Give weights above 0 that come to 100 together."
+    low = next((name for name, w in weights if not w.is_finite() or w <= 0), None)
+    if low is not None:
+        return WrongUseError(f"The weight of {low} is not above 0.", hint)
+    return WrongUseError(f"The weights come to {sum((w for _, w in weights), Decimal(0)):f}, not 100.", hint)

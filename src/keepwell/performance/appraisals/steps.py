@@ -15,7 +15,7 @@ from keepwell.core.text import clean
 from keepwell.performance.appraisals.appraisal import AFTER, Appraisal, Step, StepKind, marks_json
 from keepwell.performance.appraisals.asked import summed
 from keepwell.performance.appraisals.outcome import Marks, Objective, Total, ranks
-from keepwell.performance.appraisals.plan import Kind, Plan
+from keepwell.performance.appraisals.plan import Kind, Plan, weights_error
 from keepwell.performance.appraisals.rounds import added, appraisal, appraisals, words_of
 from keepwell.performance.appraisals.told import result_of
 from keepwell.performance.scorecards.card import weights_fault
@@ -157,8 +157,5 @@ def _checked_objectives(plan: Plan, given: Sequence[Objective]) -> tuple[Objecti
         if not (o.weight.is_finite() and o.attained.is_finite() and 0 <= o.attained <= MOST_ATTAINED):
             raise WrongUseError(f"{o.attained} is no attainment.", f"Give 0 to {MOST_ATTAINED} percent.")
     if made and weights_fault(o.weight for o in made):
-        total = sum((o.weight for o in made), Decimal(0))
-        raise WrongUseError(
-            f"The weights come to {total:f}, not 100, or one is not above 0.", "Give weights above 0 that come to 100 together."
-        )
+        raise weights_error([(o.text, o.weight) for o in made])
     return made

@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
-from keepwell.performance.appraisals.appraisal import Appraisal
+from keepwell.performance.appraisals.appraisal import Appraisal, StepKind
 from keepwell.performance.appraisals.plan import Kind, PlanItem
 from keepwell.performance.scorecards.card import Missing
-from keepwell.performance.scorecards.scored import Scored, ScoredItem
+from keepwell.performance.scorecards.scored import Scored, ScoredItem, Without
 
 
 def result_of(found: Appraisal, scored: Scored, rank: int | None, among: int) -> dict[str, Any]:
@@ -57,8 +57,15 @@ def _row(found: Appraisal, item: PlanItem, scored: ScoredItem) -> dict[str, Any]
         "points_high": _plain(scored.high),
         # of what has no points the weight went to the others, unless the plan counts it as none
         "adds": None if scored.points is None and found.round.plan.missing is not Missing.ZERO else _plain(scored.adds),
-        "without": str(scored.without) if scored.without else None,
+        "without": _without(found, item, scored),
     }
+
+
+def _without(found: Appraisal, item: PlanItem, scored: ScoredItem) -> str | None:
+    """Why there are no points. Raters of whom nothing may be told were too few, once nobody is asked any more."""
+    if item.kind is Kind.RATER and scored.without is Without.NOT_JUDGED and found.last_or_none(StepKind.ASSESSED) is not None:
+        return str(Without.TOO_FEW)
+    return str(scored.without) if scored.without else None
 
 
 def _plain(value: Decimal | None) -> float | None:

@@ -27,6 +27,7 @@ RoundArgument = Annotated[str, typer.Argument(help="Its id: rnd_…, see `keepwe
 AppraisalArgument = Annotated[str, typer.Argument(help="Its id: apr_…, see `keepwell appraise round`.", show_default=False)]
 LISTED = ("round_id", "plan", "period", "of", "subjects", "states")
 IN_ROUND = ("appraisal_id", "subject", "name", "team", "state", "total", "low", "high", "grade", "rank")
+POINTS = {"total", "low", "high", "total_then", "points", "adds"}  # as cards tell them
 ITEM = ("item", "weight", "value", "interval", "n", "own_mark", "mark", "points", "adds")
 
 
@@ -276,4 +277,8 @@ def _cell(column: str, value: Any, settings: Settings) -> str:
         return word(f"grade_{value}")
     if column == "state":
         return word(f"appraisal_is_{value}")
+    if isinstance(value, bool):
+        return word("is_yes" if value else "is_no")
+    if column in POINTS and isinstance(value, float):
+        return f"{value:.1f}"
     return f"{value:,.4g}" if isinstance(value, float) else str(value)

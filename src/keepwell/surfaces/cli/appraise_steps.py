@@ -61,11 +61,16 @@ def ask(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Ask somebody about a person or team."""
-    from keepwell.surfaces.appraised import asked_json  # noqa: PLC0415 - other commands do not wait for the store's libraries
+    # other commands do not wait for the store's libraries
+    from keepwell.access.users import users  # noqa: PLC0415 - see above
+    from keepwell.surfaces.appraised import asked_json  # noqa: PLC0415 - see above
 
     with desk_of(context) as desk:
         rows = asked_json(desk.ask(desk.workspace.clock.now(), machine(), appraisal_id, rater, kind))
-        answer(rows, lambda: table_of(rows, ("rater", "kind", "has_answered"), desk.workspace.place.settings), format_, None)
+        with desk.store.transaction(writes=False) as session:
+            names = {u.user_id: u.name for u in users(session)}
+        told = [r | {"rater": names.get(r["rater"], r["rater"])} for r in rows]
+        answer(rows, lambda: table_of(told, ("rater", "kind", "has_answered"), desk.workspace.place.settings), format_, None)
 
 
 def rate(

@@ -58,7 +58,7 @@ def _asked(output: Path, kinds: list[Kind], languages: list[Locale]) -> list[tup
         return [(kind, language) for language in languages for kind in dict.fromkeys(kinds or Kind)]
     suffix = output.suffix.removeprefix(".").lower()
     if not kinds and suffix not in set(Kind):
-        raise WrongUseError(f"{output} is called as no report is.", "End it in .pdf, .pptx or .xlsx, or give --format.")
+        raise WrongUseError(f"{output} does not end as a report does.", "End it in .pdf, .pptx or .xlsx, or give --format.")
     chosen = list(dict.fromkeys(kinds)) or [Kind(suffix)]
     if len(chosen) * len(languages) > 1:
         raise WrongUseError(

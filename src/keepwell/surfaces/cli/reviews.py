@@ -14,6 +14,7 @@ from keepwell.core.settings import Settings
 from keepwell.core.workspace import open_workspace
 from keepwell.metrics.kpi import Kpi
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, say
+from keepwell.surfaces.figures import figure
 from keepwell.surfaces.sentences import signed
 from keepwell.surfaces.words import words_of
 
@@ -202,8 +203,12 @@ def _table(found: Sequence[dict[str, Any]], settings: Settings, kpis: Mapping[st
             reached = {True: "meeting_reached", False: "meeting_not_reached", None: None}[e["effect_is_reached"]]
             change = signed(Decimal(str(e["change"])), kpi.unit, settings)
             came = f"{change}: {', '.join(word(n) for n in (real, reached) if n)}"
+        elif e["value"] is not None and kpi is not None:
+            theirs, ours = (None if v is None else figure(Decimal(str(v)), kpi.unit, settings) for v in (e["value"], e["ours"]))
+            came = word("meeting_benchmark" if ours else "meeting_benchmark_alone").format(theirs=theirs, ours=ours)
+        where = f" ({e['source']}, {e['noted_on']})" if e["source"] else ""
         shown.add_row(
-            e["entry_id"], word(f"meeting_{e['kind']}"), e["period"], Text(e["text"]), Text(e["owner"] or ""), e["due"] or "", state,
+            e["entry_id"], word(f"meeting_{e['kind']}"), e["period"], Text(e["text"] + where), Text(e["owner"] or ""), e["due"] or "", state,
             kpi.title[settings.locale] if kpi else e["kpi"] or "", came,
         )  # fmt: skip
     return shown

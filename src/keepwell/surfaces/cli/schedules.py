@@ -12,7 +12,7 @@ from rich.text import Text
 from keepwell.core.clock import SystemClock
 from keepwell.core.settings import Settings
 from keepwell.core.workspace import open_workspace
-from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, say
+from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer, note, say
 from keepwell.surfaces.words import words_of
 
 if TYPE_CHECKING:
@@ -176,9 +176,10 @@ def send_test_mail(
     context: typer.Context, user: Annotated[str, typer.Argument(help="The address of a user of Keepwell.", show_default=False)]
 ) -> None:
     """Send a mail that says nothing, to see whether mails arrive; the worker does it soon."""
-    _, console = _console(context)
+    settings, console = _console(context)
     with console.desk() as (desk, at, actor):
         typer.echo(desk.test_mail(at, actor, user))
+    _warn_of_no_mail(settings)
 
 
 def messages_table(found: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
@@ -211,6 +212,13 @@ def _add(context: typer.Context, wanted: Any, format_: Format) -> None:
     with console.desk() as (desk, at, actor):
         found = schedule_json(desk.add(at, actor, wanted))
     _answer([found], settings, format_, None)
+    if any(r["to"] == "user" for r in found["recipients"]):
+        _warn_of_no_mail(settings)
+
+
+def _warn_of_no_mail(settings: Settings) -> None:
+    if not settings.mail_host:
+        note(words_of(settings.locale)("mail_unset"))
 
 
 def _switched(context: typer.Context, schedule: str, format_: Format, *, on: bool) -> None:

@@ -169,7 +169,11 @@ def _without(visit: Visit, item: PlanItem, row: Mapping[str, Any]) -> str:
         return ""
     if item.kind is Kind.RATER:
         return visit.say("appraisals.too_few_raters")
-    return visit.say("appraisals.too_few", least=item.least) if row["without"] == "too_few" else visit.say(f"appraisals.{row['without']}")
+    if row["without"] != "too_few":
+        return visit.say(f"appraisals.{row['without']}")
+    # a KPI has its own least, whatever the plan asks
+    known = visit.workspace.kpis.get(item.name)
+    return visit.say("appraisals.too_few", least=max(item.least, known.min_n if known else 0))
 
 
 def _evidence(shown: Shown, item: PlanItem, visit: Visit) -> str:
