@@ -194,7 +194,8 @@ def test_no_number_of_the_text_is_not_in_the_data(written: Written, language: st
                 number,
             )
     first = next(s for s in sentences(written.file("pptx", language)) if re.match(r"\d+ (of|个指标)", s))
-    compared = [r for r in written.readings.values() if r["status"] == "ok" and r["change_previous"] is not None]
+    # of what never settles no change is told from chance
+    compared = [r for r in written.readings.values() if r["status"] == "ok" and r["change_previous_is_real"] is not None]
     real = [r for r in compared if r["change_previous_is_real"] and r["change_previous"] and not r["is_open"]]
     counts = {int(n) for n, _ in numbers_in(first)}
     assert {len(compared), len(real)} <= counts
@@ -308,3 +309,33 @@ def test_what_a_card_still_awaits_is_named_where_one_publishes_it(written: Writt
         assert (refused.status_code, "still awaits readings of 2026-10: first_contact_resolution" in refused.text) == (400, True)
         long_ago = program.post("/api/v1/scorecards/company/published", json={"period": "1000-11"})
         assert (long_ago.status_code, "no readings of 1000-11" in long_ago.text) == (400, True)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_was_written_down_stays_in_its_cells(written: Written, tmp_path: Path, language: str) -> None:
+    long = "Ask every customer who left why, and see https://example.com/" + "a-very-long-address/" * 8
+    address = "executive@example.com"
+    with written.company.program(written.company.token("operations")) as program:
+        made = [
+            program.post("/api/v1/review-entries", json={"text": long, "period": period, **more}).json()["entry_id"]
+            for period, more in (
+                ("2026-09", {"kind": "decision", "kpi": "first_response_time", "effect": "-30min"}),
+                (PERIOD, {"kind": "decision", "kpi": "revenue", "effect": "+1000000"}),
+                ("2026-09", {"kind": "action", "kpi": "repeat_purchase_rate", "effect": "+2%", "owner": address, "due": "2026-11-20"}),
+                (PERIOD, {"kind": "action", "owner": address, "due": "2026-12-31"}),
+                (PERIOD, {"kind": "point"}),
+                (PERIOD, {"kind": "note", "kpi": "nps", "value": "45", "source": "Chamber of commerce", "noted_on": "2026-10-05"}),
+            )
+        ]
+        path = tmp_path / "review.pdf"
+        where = ["--period", PERIOD, "--language", language, "-o", str(path)]
+        done = CliRunner().invoke(app, ["-w", str(written.company.surfaces.folder), "report", "review", *where], catch_exceptions=False)
+        assert done.exit_code == 0, done.stderr
+        for entry in made:
+            program.post(f"/api/v1/review-entries/{entry}/withdraw")
+    text = squeezed(pages(path))
+    assert text.count("Askeverycustomerwholeftwhy") == len(made)
+    assert squeezed([long]) in text
+    with pypdfium2.PdfDocument(path) as found:
+        for page in found:
+            check_page(page)

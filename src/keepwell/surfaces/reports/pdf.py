@@ -19,7 +19,7 @@ FONTS = Path(str(importlib.resources.files("keepwell.surfaces.web"))) / "static"
 FONT = FONTS / "NotoSansSC-Regular.ttf"
 TEMPLATE = importlib.resources.files("keepwell.surfaces.reports") / "report.typ"
 # of signs without a place to break, and the pieces that they may break into
-LONG, PIECE, BREAK = re.compile(r"[!-~]{25,}"), re.compile(r".{12}"), "\u200b"
+LONG, PIECE, BREAK = re.compile(r"[!-~]{40,}"), re.compile(r".{12}"), "\u200b"
 NOW = datetime(2000, 1, 1, tzinfo=UTC)  # a file made twice is the same; when it was made stands on its first page
 
 
