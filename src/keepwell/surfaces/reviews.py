@@ -79,6 +79,7 @@ class Review:
     kpis: Mapping[str, Kpi]
     readings: tuple[tuple[Kpi, Reading], ...]
     meeting: Meeting  # what people wrote down
+    is_latest: bool  # of its length: targets are told there only
 
     @property
     def shown(self) -> tuple[Moved, ...]:
@@ -117,12 +118,13 @@ class Reviews:
             found,
             self._reasons(run, at, [m for m in found.found[:MOST_MOVED] if m.reading.dimension is None][:MOST_REASONS]),
             scored if scored is not None and scored.total is not None else None,
-            tuple(Targets(self.workspace, self.store).all()),
+            tuple(Targets(self.workspace, self.store).all()) if self._is_latest(at, run) else (),
             tuple(m for state in STATES if (m := self._moves_or_none(state, at)) is not None),
             {language: tuple(model_cards(self.workspace.lake, language, run.run_id)) for language in Locale} if has_models else {},
             known,
             readings,
             Meetings(self.workspace, self.store).meeting(at),
+            self._is_latest(at, run),
         )
 
     def _series(self, run: Run, at: Period, card: Card) -> dict[str, list[Reading]]:
@@ -146,6 +148,10 @@ class Reviews:
             if r.period_start <= at.start and r.kpi in known:
                 made.setdefault(r.kpi, []).append(r)
         return made
+
+    def _is_latest(self, at: Period, run: Run) -> bool:
+        """Whether no later period of its length is over by the run: targets stand as they do by it, and say nothing of what lies longer ago."""
+        return self.workspace.place.calendar.containing(at.grain, at.end + timedelta(days=1)).end > run.as_of
 
     def _first(self, at: Period) -> Period:
         """The first period of a trend up to that one."""

@@ -339,3 +339,12 @@ def test_what_was_written_down_stays_in_its_cells(written: Written, tmp_path: Pa
     with pypdfium2.PdfDocument(path) as found:
         for page in found:
             check_page(page)
+
+
+def test_a_review_of_long_ago_tells_no_targets_of_today(written: Written, tmp_path: Path) -> None:
+    for period, told in ((PERIOD, True), ("2026-09", False), ("2026-Q3", True), ("2025", True), ("2024", False)):
+        path = tmp_path / f"{period}.xlsx"
+        where = ["--period", period, "-o", str(path)]
+        CliRunner().invoke(app, ["-w", str(written.company.surfaces.folder), "report", "review", *where], catch_exceptions=False)
+        first = sheets(path)["Targets"][3][0]
+        assert (first != "Targets are told in the review of the latest period.") is told, period

@@ -236,7 +236,8 @@ class _Writer:
             *(Heading(self.say(f"target_{n}"), is_number=True, width=w) for n, w in columns), Heading(self.say("target_state"), width=3),
         )  # fmt: skip
         rows = tuple(self._target_row(c) for c in self.found.targets)
-        return Table("targets", self.say("review_targets"), heads, rows, empty=self.say("review_no_targets"))
+        empty = self.say("review_no_targets" if self.found.is_latest else "review_targets_elsewhere")
+        return Table("targets", self.say("review_targets"), heads, rows, empty=empty)
 
     def _target_row(self, c: Checked) -> tuple[Cell, ...]:
         aim, s = c.target.aim, c.standing
