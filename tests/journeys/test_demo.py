@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from factories.surfaces import Surfaces
 from keepwell.core.clock import SystemClock
 from keepwell.core.settings import Settings
 from keepwell.core.workspace import create_workspace
@@ -100,3 +101,8 @@ def test_demo_command_prints_a_scorecard_in_chinese(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "keepwell.surfaces.cli", "-w", str(tmp_path / "demo"), "doctor", "--format", "json"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8").stdout)
     assert {f["state"] for f in found} == {"ok"}
+    # so that there is something to look at in every part: an objective's targets, a decision and an action
+    shop = Surfaces(tmp_path / "demo")
+    assert {t["objective_id"] for t in shop.ask("target", "list")} == {o["objective_id"] for o in shop.ask("target", "objectives")}
+    review = shop.ask("review", "show", "2026-10")
+    assert (len(review["decided_before"]), len(review["actions"])) == (1, 1)

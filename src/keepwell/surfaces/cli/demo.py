@@ -76,7 +76,9 @@ def demo(
         f"{read:,} rows of {len({c.entity for c in counts})} entities imported; {rejected:,} rejected, as they should be: the business has dirty rows."
     )
     print_scorecard(workspace)
-    _print_log_ins(_people(workspace), locale)
+    log_ins = _people(workspace)
+    _plans(workspace)
+    _print_log_ins(log_ins, locale)
     say(Text(f"\nLook further: keepwell -w {folder} kpi revenue --period 2026 --grain month", style="dim"))
     say(Text(f"In a browser:  keepwell -w {folder} serve", style="dim"))
 
@@ -86,6 +88,12 @@ def _people(workspace: Workspace) -> "list[LogIn]":
     from keepwell.surfaces.cli.demo_people import add_people  # noqa: PLC0415 - see above
 
     return add_people(workspace)
+
+
+def _plans(workspace: Workspace) -> None:
+    from keepwell.surfaces.cli.demo_plans import add_plans  # noqa: PLC0415 - as above
+
+    add_plans(workspace)
 
 
 def _print_log_ins(found: "list[LogIn]", locale: Locale) -> None:
