@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from keepwell.access.audit import Actor
 from keepwell.access.console import person
 from keepwell.access.roles import Rows
@@ -75,36 +73,40 @@ class Schedules:
     def one(self, at: datetime, schedule_id: str) -> Listed:
         """The one of that id or name."""
         with self._store.transaction(writes=False) as session:
-            return self._listed(self._known(session, schedule_id), at, recipient_names(session))
+            return self._listed(self._seen(services.schedule_of(session, schedule_id), schedule_id), at, recipient_names(session))
 
     def add(self, at: datetime, actor: Actor, wanted: Wanted) -> Listed:
         """A new one; it counts from now on."""
         with self._store.transaction() as session:
-            new = self._wanted(session, actor, wanted)
+            new = self._checked(schedule_wanted(session, actor, wanted))
             return self._listed(services.add_schedule(session, at, actor, new), at, recipient_names(session))
 
     def change(self, at: datetime, actor: Actor, schedule_id: str, wanted: Wanted) -> Listed:
         """As it is from now on."""
         with self._store.transaction() as session:
-            own, new = self._known(session, schedule_id).schedule_id, self._wanted(session, actor, wanted)
+            own, new = (
+                self._seen(services.schedule_of(session, schedule_id), schedule_id).schedule_id,
+                self._checked(schedule_wanted(session, actor, wanted)),
+            )
             return self._listed(services.change_schedule(session, at, actor, own, new), at, recipient_names(session))
 
     def switch(self, at: datetime, actor: Actor, schedule_id: str, *, on: bool) -> Listed:
         """On or off."""
         with self._store.transaction() as session:
-            own = self._known(session, schedule_id).schedule_id
+            own = self._seen(services.schedule_of(session, schedule_id), schedule_id).schedule_id
             return self._listed(services.switch_schedule(session, at, actor, own, on=on), at, recipient_names(session))
 
     def delete(self, at: datetime, actor: Actor, schedule_id: str) -> Schedule:
         """It is there no more."""
         with self._store.transaction() as session:
-            return services.delete_schedule(session, at, actor, self._known(session, schedule_id).schedule_id)
+            return services.delete_schedule(
+                session, at, actor, self._seen(services.schedule_of(session, schedule_id), schedule_id).schedule_id
+            )
 
     def restore(self, at: datetime, actor: Actor, schedule_id: str) -> Listed:
         """One that was deleted is there again, switched off."""
         with self._store.transaction() as session:
-            found = services.restore_schedule(session, at, actor, schedule_id)
-            self._check_seen(found, schedule_id)
+            found = self._seen(services.restore_schedule(session, at, actor, schedule_id), schedule_id)
             return self._listed(found, at, recipient_names(session))
 
     def run_now(self, at: datetime, actor: Actor, schedule_id: str, day: date | None = None) -> str:
@@ -113,7 +115,7 @@ class Schedules:
         if day is not None and day > today:
             raise WrongUseError(f"{day} is yet to come.", "Give today or a day before.")
         with self._store.transaction() as session:
-            found = self._known(session, schedule_id)
+            found = self._seen(services.schedule_of(session, schedule_id), schedule_id)
             # raises for a day that lies outside the calendar
             self._place.calendar.parse(found.of, today=day or today)
             return services.run_now(session, at, actor, found.schedule_id, Occasion(day or today, at))
@@ -121,14 +123,14 @@ class Schedules:
     def occasions(self, schedule_id: str) -> list[Ran]:
         """How it went, the newest first."""
         with self._store.transaction(writes=False) as session:
-            return services.occasions(session, self._known(session, schedule_id).schedule_id)
+            return services.occasions(session, self._seen(services.schedule_of(session, schedule_id), schedule_id).schedule_id)
 
     def messages(self, schedule_id: str | None = None, limit: int = MOST_MESSAGES) -> list[Sent]:
         """What was sent, or is on its way; the newest first."""
         with self._store.transaction(writes=False) as session:
             of = None
             if schedule_id is not None:
-                own = self._known(session, schedule_id).schedule_id
+                own = self._seen(services.schedule_of(session, schedule_id), schedule_id).schedule_id
                 of = [o.occasion_id for o in services.occasions(session, own, MOST_MESSAGES)]
             names = recipient_names(session)
             found = [m for m in messages.messages(session, of, limit) if self._is_seen([m.recipient])]
@@ -184,8 +186,7 @@ class Schedules:
             language = found.locale or self._place.settings.locale
             return put_test_in_line(session, at, actor, Recipient(To.USER, found.user_id, found.user_id), language)
 
-    def _wanted(self, session: Session, actor: Actor, wanted: Wanted) -> NewSchedule:
-        new = schedule_wanted(session, actor, wanted)
+    def _checked(self, new: NewSchedule) -> NewSchedule:
         if new.what is What.REVIEW:
             known = cards(catalogue(self._place.kpi_folder, []), self._place.folder / FOLDER, [])
             if new.card not in known:
@@ -196,14 +197,11 @@ class Schedules:
             )
         return new
 
-    def _known(self, session: Session, schedule_id: str) -> Schedule:
-        found = services.schedule_of(session, schedule_id)
-        self._check_seen(found, schedule_id)
-        return found
-
-    def _check_seen(self, found: Schedule, named: str) -> None:
+    def _seen(self, found: Schedule, named: str) -> Schedule:
+        """It, where the person sees it; else it is as unknown as one that is not there."""
         if not self._is_seen(found.recipients):
             raise unknown("schedule", named, ())
+        return found
 
     def _is_seen(self, recipients: Sequence[Recipient]) -> bool:
         own = self._only.user_id if self._only is not None else None
