@@ -377,6 +377,16 @@ class Console:
         with self._desk() as desk:
             return desk.objectives()
 
+    def delete_objective(self, objective_id: str) -> None:
+        """It is listed no more; its targets stay."""
+        with self._desk() as desk:
+            desk.delete_objective(self._workspace.clock.now(), Actor(None, person()), objective_id)
+
+    def restore_objective(self, objective_id: str) -> service.Objective:
+        """One that was deleted is listed again."""
+        with self._desk() as desk:
+            return desk.restore_objective(self._workspace.clock.now(), Actor(None, person()), objective_id)
+
     def add_objective(self, title: str, owner: str | None) -> service.Objective:
         """An objective without targets yet."""
         with self._desk() as desk:

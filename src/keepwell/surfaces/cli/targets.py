@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from keepwell.surfaces.targets import Checked, Console
 
 TargetArgument = Annotated[str, typer.Argument(help="Its id: tgt_…, see `keepwell target list`.", show_default=False)]
+GOING = {"reached", "on_track"}
 STYLES = {"reached": "green", "on_track": "green", "at_risk": "yellow", "off_track": "red", "missed": "red"}
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     group = typer.Typer(
-        help="What KPIs shall come to, and how likely they do: set, list, show, end, resume, objective, objectives.", no_args_is_help=True
+        help="What KPIs shall come to, and how likely they do: set, list, show, end, resume; objectives that group them.",
+        no_args_is_help=True,
     )
     group.command("set")(set_target)
     group.command("list")(list_targets)
@@ -33,6 +35,8 @@ def add_to(app: typer.Typer) -> None:
     group.command("resume")(resume_target)
     group.command("objective")(add_objective)
     group.command("objectives")(list_objectives)
+    group.command("delete-objective")(delete_objective)
+    group.command("restore-objective")(restore_objective)
     app.add_typer(group, name="target")
 
 
@@ -116,7 +120,7 @@ def add_objective(
 
 
 def list_objectives(context: typer.Context, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
-    """List objectives."""
+    """List objectives, with how many of their key results are on track."""
     settings, console = _console(context)
     found = console.objectives()
     word = words_of(settings.locale)
@@ -125,12 +129,31 @@ def list_objectives(context: typer.Context, format_: FormatOption = Format.TABLE
         return
 
     def table() -> Table:
-        made = Table(word("target_id"), word("objective"), box=None, pad_edge=False)
+        made = Table(word("target_id"), word("objective"), word("objective_targets"), box=None, pad_edge=False)
+        targets = console.all(with_ended=False)
         for o in found:
-            made.add_row(o.objective_id, Text(o.title))
+            states = [t.standing.state for t in targets if t.target.aim.objective_id == o.objective_id]
+            going = word("objective_going").format(good=sum(s in GOING for s in states), all=len(states)) if states else ""
+            made.add_row(o.objective_id, Text(o.title), going)
         return made
 
     answer([vars(o) for o in found], table, format_, output)
+
+
+def delete_objective(
+    context: typer.Context, objective_id: Annotated[str, typer.Argument(help="Its id: obj_….", show_default=False)]
+) -> None:
+    """Delete an objective; its targets stay. `restore-objective` brings it back."""
+    settings, console = _console(context)
+    console.delete_objective(objective_id)
+    say(Text(words_of(settings.locale)("objective_gone").format(objective_id=objective_id)))
+
+
+def restore_objective(
+    context: typer.Context, objective_id: Annotated[str, typer.Argument(help="Its id: obj_….", show_default=False)]
+) -> None:
+    """Bring back an objective that was deleted."""
+    typer.echo(_console(context)[1].restore_objective(objective_id).objective_id)
 
 
 def _console(context: typer.Context) -> "tuple[Settings, Console]":

@@ -148,7 +148,8 @@ class _Writer:
         for moves in self.found.moves:
             for flow in moves.flows[:SAID_FLOWS]:
                 before, after = self._state(moves, flow.before), self._state(moves, flow.after)
-                yield self.say("review_said_flow", customers=self._count(flow.customers), before=before, after=after)
+                state = self.say(f"review_{moves.state}")
+                yield self.say("review_said_flow", customers=self._count(flow.customers), before=before, after=after, state=state)
 
     def _agenda(self) -> Iterable[str]:
         made = [self.say("review_agenda_worse", title=self._subject(m), change=self._change(m)) for m in worsened(self.found)[:3]]
