@@ -89,7 +89,7 @@ def test_filters_are_kept_in_their_order_without_empty_ones() -> None:
     assert checked_query("", KNOWN) == ""
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\x00b"])
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb"])
 def test_a_name_that_is_none_is_refused(database: Database, name: str) -> None:
     ana, _ = people(database)
     with pytest.raises(WrongUseError, match="name a view"):

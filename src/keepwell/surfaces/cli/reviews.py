@@ -205,7 +205,7 @@ def _table(found: Sequence[dict[str, Any]], settings: Settings, kpis: Mapping[st
             came = f"{change}: {', '.join(word(n) for n in (real, reached) if n)}"
         elif e["value"] is not None and kpi is not None:
             theirs, ours = (None if v is None else figure(Decimal(str(v)), kpi.unit, settings) for v in (e["value"], e["ours"]))
-            came = word("meeting_benchmark" if ours else "meeting_benchmark_alone").format(theirs=theirs, ours=ours)
+            came = word("meeting_benchmark").format(theirs=theirs, ours=ours) if ours else theirs or ""
         where = f" ({e['source']}, {e['noted_on']})" if e["source"] else ""
         shown.add_row(
             e["entry_id"], word(f"meeting_{e['kind']}"), e["period"], Text(e["text"] + where), Text(e["owner"] or ""), e["due"] or "", state,
