@@ -41,7 +41,7 @@ def total(told: Told, at: At, block: Element) -> None:
 
 
 def perspectives(told: Told, at: At, block: Element) -> None:
-    """The weight of a perspective is its items'; its points are theirs by weight, of those that have some, and 100 at the most."""
+    """The weight of a perspective is its items'; its points are theirs by weight, of those that have some."""
     items = _rows(told, at.places["name"], at.period)[:-1]
     for row in rows_of(block):
         own = [i for i in items if i["perspective"] == row["perspective"]]
@@ -51,7 +51,7 @@ def perspectives(told: Told, at: At, block: Element) -> None:
             assert row["points"] == ""
             continue
         mean = sum(i["share"] * i["points"] for i in known) / sum(i["share"] for i in known)
-        assert abs(float(row["points"]) - min(100.0, mean)) < 1e-6, row
+        assert abs(float(row["points"]) - mean) < 1e-6, row
 
 
 def items(told: Told, at: At, block: Element) -> None:
