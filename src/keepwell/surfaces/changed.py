@@ -61,9 +61,10 @@ def movements(known: Mapping[str, Kpi], whole: Iterable[Reading], members: Itera
     told = {r.kpi: m for r in compared if (m := _moved_or_none(known[r.kpi], r, compare)) is not None}
     as_a_whole = set(told)
     parts = [r for r in members if r.kpi in known and is_solid(r) and r.kpi not in as_a_whole and _change(r, compare)[3] is not None]
-    limit = _limit([_likelihood(r, compare) for r in parts])
-    for r in parts:
-        found = _moved_or_none(known[r.kpi], r, compare) if _likelihood(r, compare) <= limit else None
+    likely = [_likelihood(r, compare) for r in parts]
+    limit = _limit(likely)
+    for r, likelihood in zip(parts, likely, strict=True):
+        found = _moved_or_none(known[r.kpi], r, compare) if likelihood <= limit else None
         if found is not None and (r.kpi not in told or told[r.kpi].weight < found.weight):
             told[r.kpi] = found
     ranked = sorted(told.values(), key=lambda m: (m.is_better is None, -m.weight))

@@ -109,7 +109,7 @@ class Reviews:
         readings = tuple(sorted(((known[r.kpi], r) for r in of_period if r.value is not None), key=lambda p: (p[0].theme, p[0].name)))
         if not readings:
             raise KeepwellError(f"There are no readings of {at.label}.", "Choose another period, or run `keepwell refresh`.")
-        has_models = "model_reports" in run.results
+        has_models, is_latest = "model_reports" in run.results, self._is_latest(at, run)
         return Review(
             at,
             run,
@@ -118,13 +118,13 @@ class Reviews:
             found,
             self._reasons(run, at, [m for m in found.found[:MOST_MOVED] if m.reading.dimension is None][:MOST_REASONS]),
             scored if scored is not None and scored.total is not None else None,
-            tuple(Targets(self.workspace, self.store).all()) if self._is_latest(at, run) else (),
+            tuple(Targets(self.workspace, self.store).all()) if is_latest else (),
             tuple(m for state in STATES if (m := self._moves_or_none(state, at)) is not None),
             {language: tuple(model_cards(self.workspace.lake, language, run.run_id)) for language in Locale} if has_models else {},
             known,
             readings,
             Meetings(self.workspace, self.store).meeting(at),
-            self._is_latest(at, run),
+            is_latest,
         )
 
     def _series(self, run: Run, at: Period, card: Card) -> dict[str, list[Reading]]:

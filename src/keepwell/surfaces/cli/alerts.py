@@ -45,7 +45,7 @@ def add(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Tell a user of a KPI from the next run on, of the rows that the user sees."""
-    from keepwell.surfaces.alerts import alert_json, new_alert  # noqa: PLC0415 - other commands do not wait for the store's libraries
+    from keepwell.surfaces.alerts import alert_json, new_alert  # noqa: PLC0415 - the store's libraries load slowly
 
     with _console(context).desk(user) as (desk, at, actor, settings):
         new = new_alert(kpi, when, by_mail=mail, channel=channel, every_days=every_days, quiet=quiet, store=desk.store)
@@ -55,7 +55,7 @@ def add(
 
 def list_alerts(context: typer.Context, user: UserArgument, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
     """List what a user wants to be told of."""
-    from keepwell.surfaces.alerts import alert_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.alerts import alert_json  # noqa: PLC0415 - the store's libraries load slowly
 
     with _console(context).desk(user) as (desk, _, _actor, settings):
         found = [alert_json(a) for a in desk.all()]
@@ -74,7 +74,7 @@ def delete(context: typer.Context, user: UserArgument, alert: AlertArgument) -> 
 
 def restore(context: typer.Context, user: UserArgument, alert: AlertArgument, format_: FormatOption = Format.TABLE) -> None:
     """Bring back one that was deleted."""
-    from keepwell.surfaces.alerts import alert_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.alerts import alert_json  # noqa: PLC0415 - the store's libraries load slowly
 
     with _console(context).desk(user) as (desk, at, actor, settings):
         found = [alert_json(desk.restore(at, actor, alert))]
@@ -83,7 +83,7 @@ def restore(context: typer.Context, user: UserArgument, alert: AlertArgument, fo
 
 def inbox(context: typer.Context, user: UserArgument, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
     """List what a user was told, the newest first."""
-    from keepwell.surfaces.alerts import notice_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.alerts import notice_json  # noqa: PLC0415 - the store's libraries load slowly
 
     with _console(context).desk(user) as (desk, _, _actor, settings):
         found = [notice_json(n) for n in desk.inbox(settings)]
@@ -95,7 +95,7 @@ def inbox(context: typer.Context, user: UserArgument, format_: FormatOption = Fo
 
 
 def _console(context: typer.Context) -> "Console":
-    from keepwell.surfaces.alerts import Console  # noqa: PLC0415 - as above
+    from keepwell.surfaces.alerts import Console  # noqa: PLC0415 - the store's libraries load slowly
 
     return Console(open_workspace(context.obj), SystemClock())
 

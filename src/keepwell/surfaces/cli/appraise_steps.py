@@ -62,8 +62,8 @@ def ask(
 ) -> None:
     """Ask somebody about a person or team."""
     # other commands do not wait for the store's libraries
-    from keepwell.access.users import users  # noqa: PLC0415 - see above
-    from keepwell.surfaces.appraised import asked_json  # noqa: PLC0415 - see above
+    from keepwell.access.users import users  # noqa: PLC0415 - the store's libraries load slowly
+    from keepwell.surfaces.appraised import asked_json  # noqa: PLC0415 - the store's libraries load slowly
 
     with desk_of(context) as desk:
         rows = asked_json(desk.ask(desk.workspace.clock.now(), machine(), appraisal_id, rater, kind))

@@ -46,8 +46,8 @@ def add(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Add a channel. Its address holds a key: it is asked for where it is not given, sealed, and never shown again."""
-    from keepwell.performance.schedules.channels import NewChannel  # noqa: PLC0415 - other commands do not wait for the store's libraries
-    from keepwell.surfaces.schedules import channel_json  # noqa: PLC0415 - the same
+    from keepwell.performance.schedules.channels import NewChannel  # noqa: PLC0415 - the store's libraries load slowly
+    from keepwell.surfaces.schedules import channel_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, at, actor):
@@ -57,7 +57,7 @@ def add(
 
 def list_channels(context: typer.Context, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
     """List channels, without their addresses."""
-    from keepwell.surfaces.schedules import channel_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import channel_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, _, _actor):
@@ -85,7 +85,7 @@ def delete(context: typer.Context, channel: ChannelArgument) -> None:
 
 def restore(context: typer.Context, channel: ChannelArgument, format_: FormatOption = Format.TABLE) -> None:
     """Bring back one that was deleted."""
-    from keepwell.surfaces.schedules import channel_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import channel_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, at, actor):
@@ -94,7 +94,7 @@ def restore(context: typer.Context, channel: ChannelArgument, format_: FormatOpt
 
 
 def _console(context: typer.Context) -> "tuple[Settings, Console]":
-    from keepwell.surfaces.schedules import Console  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import Console  # noqa: PLC0415 - the store's libraries load slowly
 
     place = open_workspace(context.obj)
     return place.settings, Console(place, SystemClock())

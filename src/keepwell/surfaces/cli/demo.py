@@ -91,7 +91,7 @@ def _people(workspace: Workspace) -> "list[LogIn]":
 
 
 def _plans(workspace: Workspace) -> None:
-    from keepwell.surfaces.cli.demo_plans import add_plans  # noqa: PLC0415 - as above
+    from keepwell.surfaces.cli.demo_plans import add_plans  # noqa: PLC0415 - the store's libraries load slowly
 
     add_plans(workspace)
 

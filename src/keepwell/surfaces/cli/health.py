@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keepwell.core.settings import Locale, Settings
+from keepwell.performance.health.override import Wanted, day_of, score_of
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
 from keepwell.surfaces.cli.opening import opened
 from keepwell.surfaces.words import words_of
@@ -37,7 +38,7 @@ def show_definition(context: typer.Context, format_: FormatOption = Format.TABLE
     """Show by which definition the published run computed the health of customers, and bands on an earlier day by who left after it."""
     if context.invoked_subcommand is not None:
         return
-    from keepwell.surfaces.health import defined_json  # noqa: PLC0415 - other commands do not wait for the store's libraries
+    from keepwell.surfaces.health import defined_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     found = console.defined()
@@ -65,8 +66,6 @@ def override(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Say otherwise than the score, with a reason, an owner and an expiry; the score stays beside it, and no run erases it."""
-    from keepwell.performance.health.override import Wanted, day_of, score_of  # noqa: PLC0415 - as above
-
     settings, console = _console(context)
     found = (
         console.end(customer_id)
@@ -77,21 +76,21 @@ def override(
 
 
 def _console(context: typer.Context) -> "tuple[Settings, Console]":
-    from keepwell.surfaces.health import Console  # noqa: PLC0415 - as above
+    from keepwell.surfaces.health import Console  # noqa: PLC0415 - the store's libraries load slowly
 
     workspace = opened(context)
     return workspace.place.settings, Console(workspace)
 
 
 def _show(found: "CustomerHealth", settings: Settings, format_: Format, output: Path | None) -> None:
-    from keepwell.surfaces.health import customer_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.health import customer_json  # noqa: PLC0415 - the store's libraries load slowly
 
     told = customer_json(found)
     answer(told["parts"], lambda: _customer(found, settings.locale), format_, output, as_json=told)
 
 
 def _definition(found: "Defined", locale: Locale) -> Group:
-    from keepwell.surfaces import health_told as told  # noqa: PLC0415 - as above
+    from keepwell.surfaces import health_told as told  # noqa: PLC0415 - the store's libraries load slowly
 
     word, health = words_of(locale), found.known.health
     parts = _table(word, "part", "better", "bounds", "weight")
@@ -117,7 +116,7 @@ def _definition(found: "Defined", locale: Locale) -> Group:
 
 
 def _customer(found: "CustomerHealth", locale: Locale) -> Group:
-    from keepwell.surfaces import health_told as told  # noqa: PLC0415 - as above
+    from keepwell.surfaces import health_told as told  # noqa: PLC0415 - the store's libraries load slowly
 
     word, computed, said = words_of(locale), found.computed, found.override
     band = told.band_label(computed.band, locale)

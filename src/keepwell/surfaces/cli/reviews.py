@@ -55,7 +55,7 @@ def show(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Show what the review of a period tells: last period's decisions and what came of them, actions, points, notes."""
-    from keepwell.surfaces.meetings import meeting_json  # noqa: PLC0415 - other commands do not wait for the store's libraries
+    from keepwell.surfaces.meetings import meeting_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, _, _actor):
@@ -66,7 +66,7 @@ def show(
 
 def list_entries(context: typer.Context, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
     """List everything that was written down, the oldest first."""
-    from keepwell.surfaces.meetings import entry_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.meetings import entry_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, _, _actor):
@@ -147,14 +147,14 @@ def restore(context: typer.Context, entry: EntryArgument) -> None:
 
 
 def _console(context: typer.Context) -> "tuple[Settings, Console]":
-    from keepwell.surfaces.meetings import Console  # noqa: PLC0415 - as above
+    from keepwell.surfaces.meetings import Console  # noqa: PLC0415 - the store's libraries load slowly
 
     place = open_workspace(context.obj)
     return place.settings, Console(place, SystemClock())
 
 
 def _add(context: typer.Context, format_: Format, **written: str | date | None) -> None:
-    from keepwell.surfaces.meetings import Written, entry_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.meetings import Written, entry_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, at, actor):

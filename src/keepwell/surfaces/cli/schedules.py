@@ -48,7 +48,7 @@ def add_to(app: typer.Typer) -> None:
 
 def list_schedules(context: typer.Context, format_: FormatOption = Format.TABLE, output: OutputOption = None) -> None:
     """List schedules: when, what, for whom, the next time and how the last one went."""
-    from keepwell.surfaces.schedules import schedule_json  # noqa: PLC0415 - other commands do not wait for the store's libraries
+    from keepwell.surfaces.schedules import schedule_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, at, _):
@@ -71,7 +71,7 @@ def add_review(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Send the review of the period that is over: to each user by mail, of the rows that the user sees and in the user's language."""
-    from keepwell.performance.schedules.written import Wanted  # noqa: PLC0415 - as above
+    from keepwell.performance.schedules.written import Wanted  # noqa: PLC0415 - the store's libraries load slowly
 
     _add(context, Wanted(name, "review", every, on, at, to or (), channel or (), sees_as, kinds or ("pdf",), of, card), format_)
 
@@ -81,14 +81,14 @@ def add_refresh(
     format_: FormatOption = Format.TABLE,
 ) -> None:  # fmt: skip
     """Refresh on a calendar: every day, or less often."""
-    from keepwell.performance.schedules.written import Wanted  # noqa: PLC0415 - as above
+    from keepwell.performance.schedules.written import Wanted  # noqa: PLC0415 - the store's libraries load slowly
 
     _add(context, Wanted(name, "refresh", every, on, at), format_)
 
 
 def show(context: typer.Context, schedule: ScheduleArgument, format_: FormatOption = Format.TABLE) -> None:
     """Show how a schedule went, the newest first."""
-    from keepwell.surfaces.schedules import occasion_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import occasion_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, _, _actor):
@@ -119,7 +119,7 @@ def delete(context: typer.Context, schedule: ScheduleArgument) -> None:
 
 def restore(context: typer.Context, schedule: ScheduleArgument, format_: FormatOption = Format.TABLE) -> None:
     """Bring back one that was deleted."""
-    from keepwell.surfaces.schedules import schedule_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import schedule_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, at, actor):
@@ -147,7 +147,7 @@ def sent(
     output: OutputOption = None,
 ) -> None:
     """List what was sent in the last 90 days, or is on its way: to whom, and whether it arrived."""
-    from keepwell.surfaces.schedules import message_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import message_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, _, _actor):
@@ -164,7 +164,7 @@ def send_again(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Send a message once more that did not arrive, or may not have."""
-    from keepwell.surfaces.schedules import message_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import message_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, at, actor):
@@ -199,14 +199,14 @@ def _day_or_none(day: datetime | None) -> date | None:
 
 
 def _console(context: typer.Context) -> "tuple[Settings, Console]":
-    from keepwell.surfaces.schedules import Console  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import Console  # noqa: PLC0415 - the store's libraries load slowly
 
     place = open_workspace(context.obj)
     return place.settings, Console(place, SystemClock())
 
 
 def _add(context: typer.Context, wanted: Any, format_: Format) -> None:
-    from keepwell.surfaces.schedules import schedule_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import schedule_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, at, actor):
@@ -222,7 +222,7 @@ def _warn_of_no_mail(settings: Settings) -> None:
 
 
 def _switched(context: typer.Context, schedule: str, format_: Format, *, on: bool) -> None:
-    from keepwell.surfaces.schedules import schedule_json  # noqa: PLC0415 - as above
+    from keepwell.surfaces.schedules import schedule_json  # noqa: PLC0415 - the store's libraries load slowly
 
     settings, console = _console(context)
     with console.desk() as (desk, at, actor):

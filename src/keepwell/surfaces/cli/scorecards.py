@@ -15,6 +15,7 @@ from keepwell.core import yaml_file
 from keepwell.core.errors import WrongUseError
 from keepwell.core.settings import Locale, Settings
 from keepwell.metrics.kpi import Kpi
+from keepwell.performance.scorecards.card_file import read_card
 from keepwell.performance.scorecards.scored import Scored, ScoredItem
 from keepwell.surfaces.cli.console import Format, FormatOption, OutputOption, answer
 from keepwell.surfaces.cli.opening import opened
@@ -95,7 +96,7 @@ def marks_of(given: list[str]) -> dict[str, Decimal]:
 
 
 def _defined(desk: "Scorecards", name: str, output: Path | None) -> None:
-    from keepwell.surfaces.card_edits import CardEdits  # noqa: PLC0415 - as above
+    from keepwell.surfaces.card_edits import CardEdits  # noqa: PLC0415 - the store's libraries load slowly
 
     text = yaml_file.written(CardEdits(desk).definition(name).values)
     if output is None:
@@ -105,8 +106,7 @@ def _defined(desk: "Scorecards", name: str, output: Path | None) -> None:
 
 
 def _tried(desk: "Scorecards", name: str, period: str, file: Path, marks: dict[str, Decimal], format_: Format, output: Path | None) -> None:
-    from keepwell.performance.scorecards.card_file import read_card  # noqa: PLC0415 - as above
-    from keepwell.surfaces.card_edits import CardEdits, preview_rows  # noqa: PLC0415 - as above
+    from keepwell.surfaces.card_edits import CardEdits, preview_rows  # noqa: PLC0415 - the store's libraries load slowly
 
     # a fault of a file is told with its line
     read_card(file, desk.workspace.kpis)
